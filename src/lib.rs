@@ -1,0 +1,7 @@
+//! Hyperparameter studies for Argo Workflows.
+
+pub mod api;
+pub mod expr;
+pub mod metrics;
+pub mod sampler;
+pub mod space;
