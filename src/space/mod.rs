@@ -11,7 +11,7 @@ use crate::api::{FieldErrors, Parameter, ParameterMap};
 pub struct Space {}
 
 /// One parameter's value in a [`Config`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Slot {
     /// Its condition does not hold: absent from the configuration.
     Inactive,
@@ -27,7 +27,7 @@ pub enum Slot {
 
 /// A configuration of one particular [`Space`]: a slot for each parameter, in declared order.
 /// Two are equal when each slot is equal, bit for bit (`-0.0` is stored as `0.0`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config(pub Box<[Slot]>);
 
 impl Space {
