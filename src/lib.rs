@@ -5,3 +5,4 @@ pub mod expr;
 pub mod metrics;
 pub mod sampler;
 pub mod space;
+pub mod storage;
