@@ -1,5 +1,7 @@
 //! How long the core's decisions take: a plan over a long history, and the way to the unit cube and back.
 
+#![allow(clippy::expect_used)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -5,4 +5,8 @@ pub mod expr;
 pub mod metrics;
 pub mod sampler;
 pub mod space;
+<<<<<<< HEAD
 pub mod study;
+=======
+pub mod storage;
+>>>>>>> d

@@ -1,5 +1,6 @@
 //! The plan's properties, on simulated worlds.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity)]
 #[path = "support/world.rs"]
 mod world;
 
