@@ -5,8 +5,5 @@ pub mod expr;
 pub mod metrics;
 pub mod sampler;
 pub mod space;
-<<<<<<< HEAD
-pub mod study;
-=======
 pub mod storage;
->>>>>>> d
+pub mod study;
