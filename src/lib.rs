@@ -2,6 +2,8 @@
 
 pub mod api;
 pub mod expr;
+pub mod local;
 pub mod metrics;
 pub mod sampler;
 pub mod space;
+pub mod storage;
