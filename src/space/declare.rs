@@ -101,7 +101,7 @@ fn double(spec: &Double, errors: &mut Below<'_>) -> Option<Axis> {
         let why = if spec.normal.is_none() {
             "or `normal`"
         } else {
-            "which `step` needs"
+            "as `step` needs it"
         };
         for (field, value) in [("min", spec.min), ("max", spec.max)] {
             if value.is_none() {
