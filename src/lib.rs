@@ -2,6 +2,9 @@
 
 pub mod api;
 pub mod expr;
+pub mod local;
 pub mod metrics;
 pub mod sampler;
 pub mod space;
+pub mod storage;
+pub mod study;
