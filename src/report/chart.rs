@@ -104,7 +104,7 @@ pub fn best_so_far(study: &StudyReport<'_>) -> Option<(Traces, Layout)> {
 pub fn layout() -> Layout {
     Layout::new()
         .font(Font::new().family(FONT).size(12).color("#3b4450"))
-        .paper_background_color("rgba(0,0,0,0)")
-        .plot_background_color("rgba(0,0,0,0)")
+        .paper_background_color("#ffffff")
+        .plot_background_color("#ffffff")
         .auto_size(true)
 }

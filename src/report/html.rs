@@ -4,6 +4,7 @@ use std::{fmt::Write, sync::LazyLock};
 
 use plotly::{Configuration, Layout, Plot, Trace, Traces, layout::Margin};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     Row, StudyReport, chart,
@@ -11,13 +12,13 @@ use super::{
     parcoords::ParallelCoordinates,
     rows::status,
 };
-use crate::api::{Goal, TrialPhase};
+use crate::api::{Goal, Parameter, TrialPhase};
 
 /// The most trials in the table; the rest are in `study_results.csv`.
 const MOST: usize = 1000;
 
 /// The script of plotly.js with its tags, once. The crate gives MathJax along, which no chart here uses.
-static PLOTLY: LazyLock<String> = LazyLock::new(|| {
+pub(super) static PLOTLY: LazyLock<String> = LazyLock::new(|| {
     let mut scripts = Plot::offline_js_sources();
     const END: &str = "</script>";
     if let Some(end) = scripts.find(END) {
@@ -95,17 +96,19 @@ fn best(page: &mut String, study: &StudyReport<'_>) {
     };
     let _ = write!(
         page,
-        "<section class=\"card best\">\n<h2>Best: trial {}</h2>\n<p class=\"value\">{} <small>{}</small></p>\n<dl>",
+        "<section class=\"card best\">\n<h2>Best: trial {}</h2>\n<p class=\"value\" title=\"{}\">{} <small>{}</small></p>\n<dl>",
         row.number,
         number(objective),
+        short(objective),
         escaped(study.objective())
     );
     for (name, value) in row.parameters {
         let _ = write!(
             page,
-            "<div><dt>{}</dt><dd>{}</dd></div>",
+            "<div><dt>{}</dt><dd title=\"{}\">{}</dd></div>",
             escaped(name),
-            escaped(&cell(value))
+            escaped(&cell(value)),
+            escaped(&value.as_f64().map_or_else(|| cell(value).into_owned(), short))
         );
     }
     page.push_str("</dl>\n");
@@ -190,9 +193,11 @@ fn table(page: &mut String, study: &StudyReport<'_>) {
         "<div class=\"wide table\"><table>\n<thead><tr><th class=\"n\">Trial</th><th>Status</th><th class=\"n\">{}</th>",
         escaped(study.objective())
     );
-    let parameters = study.parameters();
-    for name in &parameters {
-        let _ = write!(page, "<th class=\"n\">{}</th>", escaped(name));
+    let mut parameters: Vec<&Parameter> = study.spec.parameters.iter().collect();
+    parameters.sort_by(|a, b| a.name.cmp(&b.name));
+    for parameter in &parameters {
+        let class = if is_number(parameter) { " class=\"n\"" } else { "" };
+        let _ = write!(page, "<th{class}>{}</th>", escaped(&parameter.name));
     }
     page.push_str("<th class=\"n\">Time</th></tr></thead>\n<tbody>\n");
     for row in rows {
@@ -204,8 +209,8 @@ fn table(page: &mut String, study: &StudyReport<'_>) {
             status.to_lowercase(),
             row.objective.map(short).unwrap_or_default()
         );
-        for name in &parameters {
-            parameter(page, row, name);
+        for parameter in &parameters {
+            cell_of(page, row, parameter);
         }
         let time = row
             .start_time
@@ -216,15 +221,23 @@ fn table(page: &mut String, study: &StudyReport<'_>) {
     page.push_str("</tbody></table></div></section>\n");
 }
 
-fn parameter(page: &mut String, row: &Row<'_>, name: &str) {
-    match row.parameters.get(name) {
-        None => page.push_str("<td></td>"),
-        Some(value) => {
-            let text = value.as_f64().map_or_else(|| cell(value).into_owned(), short);
-            let class = if value.is_number() { " class=\"n\"" } else { "" };
-            let _ = write!(page, "<td{class}>{}</td>", escaped(&text));
-        }
-    }
+/// Whether all values of a parameter are numbers, which stand on the right.
+fn is_number(parameter: &Parameter) -> bool {
+    let ordinal = parameter
+        .ordinal
+        .as_ref()
+        .is_some_and(|o| o.values.iter().all(Value::is_number));
+    parameter.double.is_some() || parameter.int.is_some() || ordinal
+}
+
+fn cell_of(page: &mut String, row: &Row<'_>, parameter: &Parameter) {
+    let Some(value) = row.parameters.get(&parameter.name) else {
+        page.push_str("<td></td>");
+        return;
+    };
+    let text = value.as_f64().map_or_else(|| cell(value).into_owned(), short);
+    let class = if is_number(parameter) { " class=\"n\"" } else { "" };
+    let _ = write!(page, "<td{class}>{}</td>", escaped(&text));
 }
 
 /// The time between two, for people; `None` where they are the wrong way round.
