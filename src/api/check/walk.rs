@@ -103,6 +103,8 @@ impl Walk<'_> {
         for rule in node.rules.iter().filter(|rule| old.is_some() || !rule.on_update) {
             if let Some(message) = rule.broken(new, old) {
                 let at = match (path, rule.field.as_str()) {
+                    // The schema cannot name this field, as it has no `metadata`.
+                    ("", "") => "metadata.name".to_owned(),
                     (path, "") => path.to_owned(),
                     ("", field) => field.to_owned(),
                     (path, field) => format!("{path}.{field}"),
