@@ -100,6 +100,15 @@ impl Node {
                     most: size("maxProperties").unwrap_or(usize::MAX),
                 },
                 _ => Shape::Object {
+                    one_of: if size("minProperties") == Some(1) && size("maxProperties") == Some(1) {
+                        let fields = schema.get("properties").and_then(Value::as_object);
+                        fields.into_iter().flat_map(|fields| fields.keys().cloned()).collect()
+                    } else {
+                        list("oneOf")
+                            .filter_map(|branch| branch.pointer("/required/0")?.as_str())
+                            .map(str::to_owned)
+                            .collect()
+                    },
                     fields: schema
                         .get("properties")
                         .and_then(Value::as_object)
@@ -108,10 +117,6 @@ impl Node {
                         .map(|(name, schema)| (name.clone(), Self::new(schema)))
                         .collect(),
                     required: strings("required"),
-                    one_of: list("oneOf")
-                        .filter_map(|branch| branch.pointer("/required/0")?.as_str())
-                        .map(str::to_owned)
-                        .collect(),
                 },
             },
             _ => Shape::Any,

@@ -100,7 +100,7 @@ fn says_what_an_api_server_does_not() {
         ),
         (
             json!({"/spec/algorithm/sampler": {}}),
-            "spec.algorithm.sampler: is empty of what matters: give one of `random`, `grid`, `sobol`, `list`, `chain`",
+            "spec.algorithm.sampler: something is missing: give one of `chain`, `grid`, `list`, `random`, `sobol`",
         ),
         (
             json!({"/spec/objectives": [{"metric": "loss", "goal": "minimise"}]}),

@@ -248,7 +248,7 @@ impl Walk<'_> {
             let names: Vec<_> = one_of.iter().map(|name| format!("`{name}`")).collect();
             let names = names.join(", ");
             let message = if count == 0 {
-                format!("is empty of what matters: give one of {names}")
+                format!("something is missing: give one of {names}")
             } else {
                 format!("give exactly one of {names}")
             };
