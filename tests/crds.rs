@@ -8,6 +8,8 @@ mod support;
 mod cases;
 #[path = "crds/cluster.rs"]
 mod cluster;
+#[path = "crds/parameters.rs"]
+mod parameters;
 #[path = "crds/studies.rs"]
 mod studies;
 #[path = "crds/trials.rs"]

@@ -121,9 +121,11 @@ fn compare(case: &Case, here: &FieldErrors, there: Result<Value, Error>, kind: &
         return Some(format!("{change}\n  here: {here}\n  there: {}", status.message));
     }
     let is_named = |path: &str| {
+        // Of `oneOf` it says the path in the message only.
+        let quoted = format!("\"{path}\"");
         causes
             .iter()
-            .any(|(field, _)| field == path || path.starts_with(&format!("{field}.")))
+            .any(|(field, m)| field == path || path.starts_with(&format!("{field}.")) || m.contains(&quoted))
     };
     found
         .iter()

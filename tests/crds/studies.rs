@@ -2,22 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::cases::Case;
-
-/// A study that has one more parameter.
-fn parameter(parameter: Value) -> Value {
-    json!({"/spec/parameters/-": parameter})
-}
-
-/// A double with these settings.
-fn double(settings: Value) -> Value {
-    parameter(json!({"name": "d", "double": settings}))
-}
-
-/// An int with these settings.
-fn int(settings: Value) -> Value {
-    parameter(json!({"name": "i", "int": settings}))
-}
+use crate::{
+    cases::Case,
+    parameters::{self, double, int, parameter},
+};
 
 /// Changes after which the study is still good.
 pub fn good() -> Vec<Value> {
@@ -33,26 +21,26 @@ pub fn good() -> Vec<Value> {
         json!({"/spec/budget": {"trials": 100_000, "failedTrials": 1, "duration": "1h30m"}}),
         json!({"/spec/retries": {"limit": 100}, "/spec/suspend": true, "/spec/shutdown": "Stop"}),
         json!({"/spec/startDeadline": "10m", "/spec/ttlAfterFinished": "0s"}),
-        parameter(json!({"name": "_", "constant": {"any": ["json", 1, 2.5, null]}, "default": 3})),
-        parameter(json!({"name": "P".repeat(63), "constant": false})),
+        parameter(&json!({"name": "_", "constant": {"any": ["json", 1, 2.5, null]}, "default": 3})),
+        parameter(&json!({"name": "P".repeat(63), "constant": false})),
         parameter(
-            json!({"name": "string", "ordinal": {"values": [8, 16.5, "x", null, [1], {"a": 1}]}, "when": "parameters.units > 8"}),
+            &json!({"name": "string", "ordinal": {"values": [8, 16.5, "x", null, [1], {"a": 1}]}, "when": "parameters.units > 8"}),
         ),
-        parameter(json!({"name": "c", "categorical": {"values": ["adam", "sgd"], "weights": [2, 0.001]}})),
-        parameter(json!({"name": "int", "ordinal": {"values": [1]}})),
-        double(json!({"min": -1, "max": 1})),
-        double(json!({"min": 0, "max": 1, "step": 0.1})),
-        double(json!({"min": 0.1, "max": 0.7, "step": 0.2})),
-        double(json!({"min": 0, "max": 1, "step": 1})),
-        double(json!({"min": -1e300, "max": 1e300})),
-        double(json!({"min": 0, "max": 1, "step": 1e-9})),
-        double(json!({"min": 1, "max": 101, "step": 10, "scale": "Log"})),
-        double(json!({"normal": {"mean": 0, "stddev": 1}})),
-        double(json!({"normal": {"mean": 0.3, "stddev": 1e-9}, "min": 0, "max": 0.9, "scale": "Linear"})),
-        double(json!({"normal": {"mean": 0, "stddev": 1}, "min": 0})),
-        int(json!({"min": -9_007_199_254_740_992_i64, "max": 9_007_199_254_740_992_i64})),
-        int(json!({"min": 1, "max": 1025, "scale": "Log", "step": 512})),
-        int(json!({"min": 0, "max": 1, "step": 1})),
+        parameter(&json!({"name": "c", "categorical": {"values": ["adam", "sgd"], "weights": [2, 0.001]}})),
+        parameter(&json!({"name": "int", "ordinal": {"values": [1]}})),
+        double(&json!({"min": -1, "max": 1})),
+        double(&json!({"min": 0, "max": 1, "step": 0.1})),
+        double(&json!({"min": 0.1, "max": 0.7, "step": 0.2})),
+        double(&json!({"min": 0, "max": 1, "step": 1})),
+        double(&json!({"min": -1e300, "max": 1e300})),
+        double(&json!({"min": 0, "max": 1, "step": 1e-9})),
+        double(&json!({"min": 1, "max": 101, "step": 10, "scale": "Log"})),
+        double(&json!({"normal": {"mean": 0, "stddev": 1}})),
+        double(&json!({"normal": {"mean": 0.3, "stddev": 1e-9}, "min": 0, "max": 0.9, "scale": "Linear"})),
+        double(&json!({"normal": {"mean": 0, "stddev": 1}, "min": 0})),
+        int(&json!({"min": -9_007_199_254_740_992_i64, "max": 9_007_199_254_740_992_i64})),
+        int(&json!({"min": 1, "max": 1025, "scale": "Log", "step": 512})),
+        int(&json!({"min": 0, "max": 1, "step": 1})),
         json!({"/spec/algorithm": {"sampler": {"grid": {"pointsPerParameter": 2}}, "seed": -1, "duplicates": "Allow"}}),
         json!({"/spec/algorithm/sampler": {"sobol": {}}}),
         json!({"/spec/algorithm/sampler": {"list": [{"lr": 0.1, "units": 8}, {}, {"x": [null]}]}}),
@@ -79,7 +67,7 @@ pub fn good() -> Vec<Value> {
 
 /// Changes after which it is not.
 pub fn bad() -> Vec<Case> {
-    let mut cases = vec![];
+    let mut cases = parameters::bad();
     for (change, path, says) in [
         (
             json!({"/metadata/name": "a".repeat(53)}),
@@ -212,204 +200,6 @@ pub fn bad() -> Vec<Case> {
             json!({"/spec/shutdown": "stop"}),
             "spec.shutdown",
             "did you mean `Stop`?",
-        ),
-        // Parameters.
-        (json!({"/spec/parameters": []}), "spec.parameters", "may not be empty"),
-        (
-            parameter(json!({"name": "a"})),
-            "spec.parameters[2]",
-            "give one of `double`",
-        ),
-        (
-            parameter(json!({"name": "a", "constant": 1, "int": {"min": 0, "max": 1}})),
-            "spec.parameters[2]",
-            "exactly one of `double`",
-        ),
-        (
-            parameter(json!({"name": "a", "double": {"min": 0, "max": 1}, "int": {"min": 0, "max": 1}})),
-            "spec.parameters[2]",
-            "is of one kind",
-        ),
-        (
-            parameter(json!({"constant": 1})),
-            "spec.parameters[2].name",
-            "is missing",
-        ),
-        (
-            parameter(json!({"name": "lr", "constant": 1})),
-            "spec.parameters[2].name",
-            "`lr` is there twice",
-        ),
-        (
-            parameter(json!({"name": "9a", "constant": 1})),
-            "spec.parameters[2].name",
-            "does not start with a digit",
-        ),
-        (
-            parameter(json!({"name": "", "constant": 1})),
-            "spec.parameters[2].name",
-            "letters, digits and `_`",
-        ),
-        (
-            parameter(json!({"name": "a-b", "constant": 1})),
-            "spec.parameters[2].name",
-            "letters, digits and `_`",
-        ),
-        (
-            parameter(json!({"name": "in", "constant": 1})),
-            "spec.parameters[2].name",
-            "reserved in CEL",
-        ),
-        (
-            parameter(json!({"name": "a", "constant": 1, "when": ""})),
-            "spec.parameters[2].when",
-            "may not be empty",
-        ),
-        (
-            double(json!({"min": 0})),
-            "spec.parameters[2].double",
-            "give both `min` and `max`, or `normal`",
-        ),
-        (
-            double(json!({})),
-            "spec.parameters[2].double",
-            "give both `min` and `max`, or `normal`",
-        ),
-        (
-            double(json!({"min": 1, "max": 1})),
-            "spec.parameters[2].double",
-            "`min` has to be below `max`",
-        ),
-        (
-            double(json!({"min": 2, "max": 1, "step": 0.3})),
-            "spec.parameters[2].double",
-            "`min` has to be below `max`",
-        ),
-        (
-            double(json!({"normal": {"mean": 0, "stddev": 1}, "min": 2, "max": 1})),
-            "spec.parameters[2].double",
-            "`min` has to be below `max`",
-        ),
-        (
-            double(json!({"min": 0, "max": 1, "scale": "Log"})),
-            "spec.parameters[2].double",
-            "needs `min` above 0",
-        ),
-        (
-            double(json!({"normal": {"mean": 1, "stddev": 1}, "scale": "Log"})),
-            "spec.parameters[2].double",
-            "does not go with `normal`",
-        ),
-        (
-            double(json!({"min": 1, "max": 2, "scale": "log"})),
-            "spec.parameters[2].double.scale",
-            "did you mean `Log`?",
-        ),
-        (
-            double(json!({"min": 0, "max": 1, "step": 0})),
-            "spec.parameters[2].double",
-            "`step` has to be above 0",
-        ),
-        (
-            double(json!({"min": 0, "max": 1, "step": -0.1})),
-            "spec.parameters[2].double",
-            "`step` has to be above 0",
-        ),
-        (
-            double(json!({"min": 0, "max": 1, "step": 0.3})),
-            "spec.parameters[2].double",
-            "`step` does not fit",
-        ),
-        (
-            double(json!({"min": 0, "max": 1, "step": 2})),
-            "spec.parameters[2].double",
-            "`step` does not fit",
-        ),
-        (
-            double(json!({"min": 0, "max": 1, "step": 1e300})),
-            "spec.parameters[2].double",
-            "`step` does not fit",
-        ),
-        (
-            double(json!({"min": -1e300, "max": 1e300, "step": 1e-300})),
-            "spec.parameters[2].double",
-            "`step` is too small",
-        ),
-        (
-            double(json!({"normal": {"mean": 1, "stddev": 1}, "step": 1})),
-            "spec.parameters[2].double",
-            "`step` needs `min` and `max`",
-        ),
-        (
-            double(json!({"normal": {"mean": 1, "stddev": 0}})),
-            "spec.parameters[2].double.normal.stddev",
-            "above 0",
-        ),
-        (
-            double(json!({"normal": {"mean": 1, "stddev": -1}})),
-            "spec.parameters[2].double.normal.stddev",
-            "above 0",
-        ),
-        (
-            double(json!({"normal": {"stddev": 1}})),
-            "spec.parameters[2].double.normal.mean",
-            "is missing",
-        ),
-        (
-            double(json!({"min": 0, "max": 1e301})),
-            "spec.parameters[2].double.max",
-            "between -1e300 and 1e300",
-        ),
-        (int(json!({"min": 0})), "spec.parameters[2].int.max", "is missing"),
-        (
-            int(json!({"min": 1, "max": 1})),
-            "spec.parameters[2].int",
-            "`min` has to be below `max`",
-        ),
-        (
-            int(json!({"min": 3, "max": 1, "step": 3})),
-            "spec.parameters[2].int",
-            "`min` has to be below `max`",
-        ),
-        (
-            int(json!({"min": 0, "max": 1, "scale": "Log"})),
-            "spec.parameters[2].int",
-            "needs `min` above 0",
-        ),
-        (
-            int(json!({"min": 0, "max": 10, "step": 3})),
-            "spec.parameters[2].int",
-            "`step` does not fit",
-        ),
-        (
-            int(json!({"min": 0, "max": 10, "step": 0})),
-            "spec.parameters[2].int.step",
-            "at least 1",
-        ),
-        (
-            int(json!({"min": 0, "max": 10, "step": 2.5})),
-            "spec.parameters[2].int.step",
-            "a whole number",
-        ),
-        (
-            int(json!({"min": 0, "max": i64::MAX})),
-            "spec.parameters[2].int.max",
-            "may be at most 9007199254740992",
-        ),
-        (
-            parameter(json!({"name": "o", "ordinal": {"values": []}})),
-            "spec.parameters[2].ordinal.values",
-            "may not be empty",
-        ),
-        (
-            parameter(json!({"name": "o", "ordinal": {}})),
-            "spec.parameters[2].ordinal.values",
-            "is missing",
-        ),
-        (
-            parameter(json!({"name": "o", "categorical": {"values": [1, 2], "weights": [1, 0]}})),
-            "spec.parameters[2].categorical.weights",
-            "has to be above 0",
         ),
         // The algorithm.
         (json!({"/spec/algorithm": {}}), "spec.algorithm.sampler", "is missing"),

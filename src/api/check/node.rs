@@ -35,6 +35,8 @@ pub(super) enum Shape {
         length: Bounds<usize>,
         choices: Vec<String>,
     },
+    /// A point in time.
+    Time,
     /// A list.
     List {
         items: Box<Node>,
@@ -85,6 +87,7 @@ impl Node {
                 least: number("minimum"),
                 most: number("maximum"),
             }),
+            Some("string") if schema.get("format").and_then(Value::as_str) == Some("date-time") => Shape::Time,
             Some("string") => Shape::Text {
                 length: sizes("minLength", "maxLength"),
                 choices: strings("enum"),
