@@ -2,6 +2,10 @@
 
 pub mod api;
 pub mod expr;
+pub mod local;
 pub mod metrics;
+pub mod report;
 pub mod sampler;
 pub mod space;
+pub mod storage;
+pub mod study;

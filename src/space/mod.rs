@@ -2,95 +2,133 @@
 //!
 //! Pure: no clients, no clocks, no randomness.
 
-use crate::api::{FieldErrors, Parameter, ParameterMap};
+mod axis;
+mod bins;
+mod choices;
+mod compile;
+mod condition;
+mod config;
+mod declare;
+mod lattice;
+mod normal;
+mod probe;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use axis::Axis;
+use condition::Condition;
+pub use config::{Config, Slot};
+
+use crate::api::Parameter;
 
 /// A compiled search space: everything in it has been checked.
 ///
 /// Has one *slot* for each parameter, in declared order, and one *dimension* of the unit cube for each parameter that is not constant, in the same order.
 #[derive(Debug)]
-pub struct Space {}
-
-/// One parameter's value in a [`Config`].
-#[derive(Clone, Copy, Debug)]
-pub enum Slot {
-    /// Its condition does not hold: absent from the configuration.
-    Inactive,
-    /// Of a `double`.
-    Double(f64),
-    /// Of an `int`.
-    Int(i64),
-    /// Of an `ordinal` or `categorical`: the index of the value.
-    Choice(u32),
-    /// Of a `constant`.
-    Constant,
+pub struct Space {
+    parameters: Box<[Parameter]>,
+    axes: Box<[Axis]>,
+    /// Every name with its slot, in alphabetical order.
+    names: Box<[(String, usize)]>,
+    dimensions: usize,
+    /// The conditions of the slots that have one, each after those that it depends on.
+    conditions: Box<[(usize, Condition)]>,
+    constraints: Box<[Condition]>,
+    cardinality: Option<u128>,
+    defaults: Option<Config>,
 }
 
-/// A configuration of one particular [`Space`]: a slot for each parameter, in declared order.
-/// Two are equal when each slot is equal, bit for bit (`-0.0` is stored as `0.0`).
-#[derive(Clone, Debug)]
-pub struct Config(pub Box<[Slot]>);
-
 impl Space {
-    /// Checks and compiles parameters and constraints. Paths of errors start with `parameters[i]` or `constraints[i]`.
-    ///
-    /// # Errors
-    /// Everything that is wrong, at once.
-    pub fn compile(_parameters: &[Parameter], _constraints: &[String]) -> Result<Self, FieldErrors> {
-        todo!()
-    }
-
     /// The parameters, in declared order.
     pub fn parameters(&self) -> &[Parameter] {
-        todo!()
+        &self.parameters
     }
 
     /// How many dimensions the unit cube has: one for each parameter that is not constant.
     pub fn dimensions(&self) -> usize {
-        todo!()
+        self.dimensions
     }
 
     /// The configuration at `unit` (one number in [0, 1] for each dimension); parameters whose condition does not hold there are inactive.
-    pub fn decode(&self, _unit: &[f64]) -> Config {
-        todo!()
+    /// A number that is missing counts as 0.5; one outside [0, 1] as the end nearest to it.
+    pub fn decode(&self, unit: &[f64]) -> Config {
+        let mut units = unit.iter();
+        self.configure(|axis| match axis {
+            Axis::Constant(_) => Slot::Constant,
+            axis => axis.decode(units.next().copied().unwrap_or(0.5)),
+        })
     }
 
     /// Writes the place of `config` in the unit cube to `unit`: one number in [0, 1] for each dimension, 0.5 for inactive ones.
-    /// `decode` of it gives `config` again: exactly for everything but a `double` strictly inside its range without step, and there to within rounding.
-    pub fn encode(&self, _config: &Config, _unit: &mut [f64]) {
-        todo!()
+    /// `decode` of it gives `config` again: exactly for everything but a `double` strictly inside its range without step, and there to within rounding
+    /// (of a normal distribution without bounds, what is farther than 8 standard deviations from the mean comes back at 8).
+    pub fn encode(&self, config: &Config, unit: &mut [f64]) {
+        let mut units = unit.iter_mut();
+        for (axis, slot) in self.axes.iter().zip(&config.0) {
+            if matches!(axis, Axis::Constant(_)) {
+                continue;
+            }
+            if let Some(unit) = units.next() {
+                *unit = axis.encode(*slot);
+            }
+        }
     }
 
-    /// Whether `config` meets all constraints.
-    pub fn is_feasible(&self, _config: &Config) -> bool {
-        todo!()
-    }
-
-    /// Reads a configuration that somebody wrote: fills what is left out with defaults, drops nothing, and names what is unknown, missing, out of range, inactive but given, or against a constraint.
-    ///
-    /// # Errors
-    /// Everything that is wrong, paths starting with the parameter's name.
-    pub fn read(&self, _parameters: &ParameterMap) -> Result<Config, FieldErrors> {
-        todo!()
-    }
-
-    /// Reads a configuration as [`Space::write`] wrote it. Quick: the ledger calls it for each trial.
-    /// `None` where it is not one of this space.
-    pub fn parse(&self, _parameters: &ParameterMap) -> Option<Config> {
-        todo!()
-    }
-
-    /// The configuration as users see it; inactive parameters are absent.
-    pub fn write(&self, _config: &Config) -> ParameterMap {
-        todo!()
+    /// Whether `config` meets all constraints. One that reads an inactive parameter is met; one that cannot be evaluated is not.
+    pub fn is_feasible(&self, config: &Config) -> bool {
+        self.constraints
+            .iter()
+            .all(|constraint| constraint.evaluate(self, &config.0).is_none_or(|said| said == Ok(true)))
     }
 
     /// How many configurations there are at most (conditions and constraints are not looked at, overflow saturates); `None` where there is no end of them.
     pub fn cardinality(&self) -> Option<u128> {
-        todo!()
+        self.cardinality
     }
 
-    /// The configuration of all defaults, where every active parameter has one (a constant counts as having one).
+    /// The configuration of all defaults, where every active parameter has one (a constant counts as having one) and it meets the constraints.
     pub fn defaults(&self) -> Option<Config> {
-        todo!()
+        self.defaults.clone()
+    }
+
+    /// How many values the parameter with that slot has; `None` where there is no end of them (or no such slot).
+    pub fn count(&self, slot: usize) -> Option<u64> {
+        self.axes.get(slot)?.count()
+    }
+
+    /// The value, by its index from 0 in the parameter's own order, of the parameter with that slot;
+    /// the last one for any index beyond. Of a parameter without [`Space::count`], the least value.
+    pub fn nth(&self, slot: usize, index: u64) -> Slot {
+        self.axes.get(slot).map_or(Slot::Inactive, |axis| axis.nth(index))
+    }
+
+    /// The value at `unit` in [0, 1] of the parameter with that slot.
+    pub fn value_at(&self, slot: usize, unit: f64) -> Slot {
+        self.axes.get(slot).map_or(Slot::Inactive, |axis| axis.decode(unit))
+    }
+
+    /// The configuration with these slots, those inactive whose conditions do not hold among them. Missing slots are inactive.
+    pub fn configuration(&self, slots: &[Slot]) -> Config {
+        let mut slots = slots.iter();
+        self.configure(|_| slots.next().copied().unwrap_or(Slot::Inactive))
+    }
+
+    /// A configuration from a value for each slot, in order; conditions decide what is inactive.
+    fn configure(&self, value: impl FnMut(&Axis) -> Slot) -> Config {
+        let mut slots: Box<[Slot]> = self.axes.iter().map(value).collect();
+        for (at, condition) in &self.conditions {
+            if !self.holds(condition, &slots)
+                && let Some(slot) = slots.get_mut(*at)
+            {
+                *slot = Slot::Inactive;
+            }
+        }
+        Config(slots)
+    }
+
+    /// Whether a parameter with that condition is active: not if the condition reads an inactive parameter or cannot be evaluated.
+    fn holds(&self, condition: &Condition, slots: &[Slot]) -> bool {
+        condition.evaluate(self, slots) == Some(Ok(true))
     }
 }

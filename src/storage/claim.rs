@@ -1,0 +1,253 @@
+//! Whose folder it is: a study writes `.owner` into its folder before anything else, and stays out of what is not its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Location, StorageError, Store, object::Condition};
+
+/// The object in a study's folder that says whose it is.
+const OWNER: &str = ".owner";
+/// The result files, which a new owner may remove.
+const RESULTS: [&str; 4] = [
+    "study_config.json",
+    "study_results.csv",
+    "best_result.json",
+    "report.html",
+];
+/// The most that is read of somebody's `.owner`.
+const MAX_OWNER: usize = 64 << 10;
+
+/// Which study a folder belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The study's UID.
+    pub uid: String,
+    /// Its name, for people.
+    pub name: String,
+}
+
+/// What `.owner` holds.
+#[derive(Serialize, Deserialize)]
+struct Claim {
+    #[serde(flatten)]
+    owner: Owner,
+    /// The new owner is still removing what the old one left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    clearing: bool,
+}
+
+/// Why a study may not use a folder.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another study owns it.
+    #[error(
+        "{folder} belongs to {other}: choose another outputPath or another name for the study, or set storage.onConflict: Overwrite to replace what is there"
+    )]
+    Owned {
+        /// The folder.
+        folder: String,
+        /// The study that owns it, as a phrase.
+        other: String,
+    },
+    /// A folder around it belongs to a study.
+    #[error("{folder} lies inside {parent}, which belongs to {other}: choose an outputPath outside of it")]
+    Inside {
+        /// The folder.
+        folder: String,
+        /// The folder around it.
+        parent: String,
+        /// The study that owns that, as a phrase.
+        other: String,
+    },
+    /// There is something in it, and no study owns it.
+    #[error(
+        "{folder} is not empty, and no study owns it: choose another outputPath or another name for the study, remove what is there, or set storage.onConflict: Overwrite"
+    )]
+    NotEmpty {
+        /// The folder.
+        folder: String,
+    },
+    /// Somebody else claims it at this moment.
+    #[error("{folder} is being claimed by another study at the same time")]
+    Contested {
+        /// The folder.
+        folder: String,
+    },
+    /// S3 does not work.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl ClaimError {
+    /// Whether the same may well work later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Contested { .. } => true,
+            Self::Storage(e) => e.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+/// `.owner` as it was found.
+struct Found {
+    /// `None` where it cannot be understood.
+    claim: Option<Claim>,
+    version: crate::api::ObjectVersion,
+}
+
+impl Found {
+    /// The study as a phrase. The name comes from a file that anybody may have written: only what can be a study's name is shown.
+    fn study(&self) -> String {
+        let plain = |name: &&str| {
+            (1..=253).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_'))
+        };
+        match self.claim.as_ref().map(|c| c.owner.name.as_str()).filter(plain) {
+            Some(name) => format!("the study `{name}`"),
+            None => "another study".to_owned(),
+        }
+    }
+}
+
+impl Store {
+    /// Makes `folder` the study's own. May be repeated, also after an interruption: the study's own folder is fine as it is.
+    ///
+    /// With `overwrite`, what another study left there goes first: the numbered folders and the result files, nothing else.
+    ///
+    /// # Errors
+    /// Whose folder it is, or that it is not empty; what S3 refuses.
+    pub async fn claim(&self, folder: &Location, owner: &Owner, overwrite: bool) -> Result<(), ClaimError> {
+        let at = below(folder, OWNER)?;
+        let found = self.owner(&at).await?;
+        let held = match &found {
+            Some(Found { claim: Some(claim), .. }) if claim.owner.uid == owner.uid => {
+                if !claim.clearing {
+                    return Ok(());
+                }
+                true
+            }
+            Some(other) if !overwrite => {
+                return Err(ClaimError::Owned {
+                    folder: folder.to_string(),
+                    other: other.study(),
+                });
+            }
+            _ => false,
+        };
+        self.outside_of_others(folder).await?;
+        if !overwrite && !held {
+            if !self.is_empty(folder).await? {
+                return Err(ClaimError::NotEmpty {
+                    folder: folder.to_string(),
+                });
+            }
+            return self.take(folder, &at, owner, false, Condition::Absent).await;
+        }
+        if !held {
+            let condition = found.as_ref().map_or(Condition::Absent, |f| Condition::Is(&f.version));
+            self.take(folder, &at, owner, true, condition).await?;
+        }
+        self.clear(folder).await?;
+        self.take(folder, &at, owner, false, Condition::Always).await
+    }
+
+    /// The study that owns a folder; `None` where none does, or its `.owner` cannot be understood.
+    ///
+    /// # Errors
+    /// What S3 refuses.
+    pub async fn owner_of(&self, folder: &Location) -> Result<Option<Owner>, ClaimError> {
+        let found = self.owner(&below(folder, OWNER)?).await?;
+        Ok(found.and_then(|f| f.claim).map(|c| c.owner))
+    }
+
+    async fn owner(&self, at: &Location) -> Result<Option<Found>, StorageError> {
+        match self.read(at, MAX_OWNER).await {
+            Ok(found) => Ok(found.map(|object| Found {
+                claim: serde_json::from_slice(&object.bytes).ok(),
+                version: object.version,
+            })),
+            Err(StorageError::TooLarge { .. }) => {
+                Ok(self.version(at).await?.map(|version| Found { claim: None, version }))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// That no folder around this one belongs to a study.
+    async fn outside_of_others(&self, folder: &Location) -> Result<(), ClaimError> {
+        for parent in folder.ancestors() {
+            if let Some(found) = self.owner(&below(&parent, OWNER)?).await? {
+                return Err(ClaimError::Inside {
+                    folder: folder.to_string(),
+                    parent: parent.to_string(),
+                    other: found.study(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes `.owner`.
+    async fn take(
+        &self,
+        folder: &Location,
+        at: &Location,
+        owner: &Owner,
+        clearing: bool,
+        condition: Condition<'_>,
+    ) -> Result<(), ClaimError> {
+        let claim = Claim {
+            owner: owner.clone(),
+            clearing,
+        };
+        let bytes = serde_json::to_vec(&claim).unwrap_or_default();
+        match self.put_if(at, bytes, "application/json", condition).await {
+            Err(StorageError::Changed { .. }) => {}
+            other => return Ok(other?),
+        }
+        // Somebody was faster: another study, or this one with an answer that got lost on its way.
+        match self.owner(at).await? {
+            Some(Found { claim: Some(claim), .. }) if claim.owner == *owner => Ok(()),
+            Some(other) => Err(ClaimError::Owned {
+                folder: folder.to_string(),
+                other: other.study(),
+            }),
+            None => Err(ClaimError::Contested {
+                folder: folder.to_string(),
+            }),
+        }
+    }
+
+    /// Removes the numbered folders and the result files of whoever had the folder before.
+    async fn clear(&self, folder: &Location) -> Result<(), ClaimError> {
+        let prefix = folder.prefix();
+        let mut numbers = std::collections::BTreeSet::new();
+        for object in self.list(folder).await? {
+            let inside = object
+                .key
+                .strip_prefix(&prefix)
+                .and_then(|relative| relative.split_once('/'));
+            if let Some((first, _)) = inside
+                && !first.is_empty()
+                && first.bytes().all(|c| c.is_ascii_digit())
+            {
+                numbers.insert(first.to_owned());
+            }
+        }
+        for number in numbers {
+            self.delete_folder(&below(folder, &number)?).await?;
+        }
+        for name in RESULTS {
+            self.delete_object(&below(folder, name)?).await?;
+        }
+        Ok(())
+    }
+}
+
+fn below(folder: &Location, name: &str) -> Result<Location, StorageError> {
+    folder
+        .join(name)
+        .map_err(|_| StorageError::BadName { at: folder.to_string() })
+}

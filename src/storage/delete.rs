@@ -1,0 +1,234 @@
+//! Deletion: never outside the folder, never more than was listed.
+
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+
+use super::{
+    Listed, Location, StorageError, Store,
+    error::sent,
+    object::{self, quoted},
+};
+use crate::api::ObjectVersion;
+
+/// What could not be removed from a folder: a metrics file among it is told from a new one by its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// Its key from the bucket's root.
+    pub key: String,
+    /// Which version of it is there.
+    pub version: ObjectVersion,
+}
+
+/// The most objects that one request deletes.
+const BATCH: usize = 1000;
+/// Up to that many are deleted one by one, which servers without batches know as well.
+const FEW: usize = 3;
+/// How often the same object may be listed again after it was deleted.
+const REPEATS: u32 = 3;
+
+/// Which objects are deleted.
+#[derive(Clone, Copy, PartialEq)]
+enum Which {
+    /// Whatever has these keys.
+    Any,
+    /// Only the versions that were listed, where the server tells them apart.
+    Listed,
+}
+
+impl Store {
+    /// Empties a folder before an attempt: removes what is listed in it now, and nothing that comes later.
+    /// What is there afterwards is returned: it could not be removed, or somebody is still writing.
+    ///
+    /// # Errors
+    /// [`StorageError::WholeBucket`]; what may work later. What may not be removed is no error, but returned.
+    pub async fn empty_folder(&self, folder: &Location) -> Result<Vec<Leftover>, StorageError> {
+        whole_bucket(folder)?;
+        let listed = self.list(folder).await?;
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.delete_listed(folder, &listed).await?;
+        let mut left = Vec::new();
+        for object in self.list(folder).await? {
+            let mut version = object.version;
+            if version.etag.is_empty()
+                && let Ok(at) = Location::new(folder.bucket(), &object.key)
+            {
+                match self.version(&at).await? {
+                    Some(found) => version = found,
+                    None => continue,
+                }
+            }
+            left.push(Leftover {
+                key: object.key,
+                version,
+            });
+        }
+        Ok(left)
+    }
+
+    /// Deletes the very versions that were listed; what the server will not delete, or what is another version by now, stays.
+    pub(super) async fn delete_listed(&self, folder: &Location, listed: &[Listed]) -> Result<(), StorageError> {
+        for batch in listed.chunks(BATCH) {
+            self.delete(folder, batch, Which::Listed).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a folder: all that is in it, until a listing is empty. What is gone already is no error.
+    ///
+    /// # Errors
+    /// [`StorageError::WholeBucket`]; what the server refuses to delete or cannot delete for now.
+    pub async fn delete_folder(&self, folder: &Location) -> Result<(), StorageError> {
+        whole_bucket(folder)?;
+        let mut last = String::new();
+        let mut repeats = 0;
+        loop {
+            let found = self.page(folder, None, 1000).await?.objects;
+            let Some(first) = found.first() else {
+                return Ok(());
+            };
+            if first.key == last {
+                repeats += 1;
+            } else {
+                repeats = 0;
+                last.clone_from(&first.key);
+            }
+            if repeats > REPEATS {
+                return Err(StorageError::StillThere {
+                    at: folder.to_string(),
+                    left: found.len(),
+                });
+            }
+            let kept = self.delete(folder, &found, Which::Any).await?;
+            if kept > 0 {
+                return Err(StorageError::AccessDenied {
+                    what: "delete",
+                    at: folder.to_string(),
+                });
+            }
+        }
+    }
+
+    /// Deletes one object, whatever version is there. What is gone already is no error.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn delete_object(&self, at: &Location) -> Result<(), StorageError> {
+        let object = Listed {
+            key: at.key().to_owned(),
+            size: 0,
+            version: object::version(None, None),
+        };
+        match self.delete_one(at, &object, Which::Any).await? {
+            true => Ok(()),
+            false => Err(StorageError::AccessDenied {
+                what: "delete",
+                at: at.to_string(),
+            }),
+        }
+    }
+
+    /// Deletes objects below `folder`, at most a batch; gives how many the server would not delete.
+    async fn delete(&self, folder: &Location, objects: &[Listed], which: Which) -> Result<usize, StorageError> {
+        let (batch, mut single): (Vec<&Listed>, Vec<&Listed>) =
+            objects.iter().partition(|o| objects.len() > FEW && fits_xml(&o.key));
+        let mut kept = 0;
+        if !batch.is_empty() {
+            match self.delete_batch(folder, &batch, which).await? {
+                Some(refused) => kept += refused,
+                None => single.extend(batch),
+            }
+        }
+        for object in single {
+            if !self.delete_one(folder, object, which).await? {
+                kept += 1;
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Deletes one object; false where the server will not.
+    async fn delete_one(&self, folder: &Location, object: &Listed, which: Which) -> Result<bool, StorageError> {
+        let request = self.client.delete_object().bucket(folder.bucket()).key(&object.key);
+        let condition =
+            Some(quoted(&object.version.etag)).filter(|_| which == Which::Listed && !object.version.etag.is_empty());
+        let mut sending = request.clone().set_if_match(condition.clone()).send().await;
+        if condition.is_some()
+            && let Err(e) = &sending
+            && matches!(sent(e), Some((_, 501)))
+        {
+            // This server has no conditional deletion.
+            sending = request.send().await;
+        }
+        match sending {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(sent(&e), Some((code, 404)) if code != "NoSuchBucket") => Ok(true),
+            Err(e) => keeps(self.attempt("delete", folder).failed(&e)).map(|()| false),
+        }
+    }
+
+    /// Deletes objects in one request; gives how many the server would not delete, `None` where it has no such request.
+    async fn delete_batch(
+        &self,
+        folder: &Location,
+        objects: &[&Listed],
+        which: Which,
+    ) -> Result<Option<usize>, StorageError> {
+        let attempt = self.attempt("delete", folder);
+        let identifiers = objects.iter().filter_map(|o| {
+            let etag = Some(quoted(&o.version.etag)).filter(|_| which == Which::Listed && !o.version.etag.is_empty());
+            ObjectIdentifier::builder().key(&o.key).set_e_tag(etag).build().ok()
+        });
+        let Ok(delete) = Delete::builder()
+            .set_objects(Some(identifiers.collect()))
+            .quiet(true)
+            .build()
+        else {
+            return Ok(None);
+        };
+        let answer = match self
+            .client
+            .delete_objects()
+            .bucket(folder.bucket())
+            .delete(delete)
+            .send()
+            .await
+        {
+            Ok(answer) => answer,
+            Err(e) if matches!(sent(&e), Some((_, 400 | 405 | 501))) => return Ok(None),
+            Err(e) => return Err(attempt.failed(&e)),
+        };
+        let mut kept = 0;
+        for refusal in answer.errors() {
+            match refusal.code().unwrap_or_default() {
+                "NoSuchKey" => {}
+                code => {
+                    keeps(attempt.refused(code, 400))?;
+                    kept += 1;
+                }
+            }
+        }
+        Ok(Some(kept))
+    }
+}
+
+/// Fine where the server will not delete an object at all, or not this version of it; else the error.
+fn keeps(error: StorageError) -> Result<(), StorageError> {
+    match error {
+        StorageError::AccessDenied { .. } | StorageError::Changed { .. } | StorageError::Refused { .. } => Ok(()),
+        other => Err(other),
+    }
+}
+
+fn whole_bucket(folder: &Location) -> Result<(), StorageError> {
+    if folder.key().is_empty() {
+        return Err(StorageError::WholeBucket { at: folder.to_string() });
+    }
+    Ok(())
+}
+
+/// Whether XML 1.0 can hold the key unchanged.
+fn fits_xml(key: &str) -> bool {
+    key.chars()
+        .all(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{2028}' | '\u{85}'))
+}

@@ -1,0 +1,146 @@
+//! Single objects.
+
+use aws_sdk_s3::{
+    operation::get_object::GetObjectOutput,
+    primitives::{ByteStream, DateTime},
+};
+
+use super::{Location, StorageError, Store, error::sent};
+use crate::api::ObjectVersion;
+
+/// An object that was read whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Which version of it that is.
+    pub version: ObjectVersion,
+}
+
+/// One form for what servers write differently in headers and in listings: the ETag without quotes, the time to the second.
+pub(super) fn version(etag: Option<&str>, modified: Option<&DateTime>) -> ObjectVersion {
+    let seconds = modified.map_or(0, DateTime::secs);
+    ObjectVersion {
+        etag: etag.unwrap_or_default().trim_matches('"').to_owned(),
+        last_modified: jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string(),
+    }
+}
+
+impl Store {
+    /// Opens an object; `None` where there is none.
+    pub(super) async fn get(&self, at: &Location) -> Result<Option<GetObjectOutput>, StorageError> {
+        if at.key().is_empty() {
+            return Ok(None);
+        }
+        match self.client.get_object().bucket(at.bucket()).key(at.key()).send().await {
+            Ok(found) => Ok(Some(found)),
+            Err(e) => match sent(&e) {
+                Some((code, 404)) if code != "NoSuchBucket" => Ok(None),
+                _ => Err(self.attempt("read", at).failed(&e)),
+            },
+        }
+    }
+
+    /// Reads an object of at most `max` bytes; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StorageError::TooLarge`], after no more than `max` bytes; what the server refuses.
+    pub async fn read(&self, at: &Location, max: usize) -> Result<Option<Object>, StorageError> {
+        let Some(found) = self.get(at).await? else {
+            return Ok(None);
+        };
+        let too_large = || StorageError::TooLarge {
+            at: at.to_string(),
+            max,
+        };
+        let announced = usize::try_from(found.content_length.unwrap_or(0)).unwrap_or(0);
+        if announced > max {
+            return Err(too_large());
+        }
+        let version = version(found.e_tag(), found.last_modified());
+        let mut body = found.body;
+        let mut bytes = Vec::with_capacity(announced);
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|_| self.attempt("read", at).unreachable())?;
+            if bytes.len() + chunk.len() > max {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some(Object { bytes, version }))
+    }
+
+    /// Which version of an object is there; `None` where there is none.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn version(&self, at: &Location) -> Result<Option<ObjectVersion>, StorageError> {
+        if at.key().is_empty() {
+            return Ok(None);
+        }
+        match self.client.head_object().bucket(at.bucket()).key(at.key()).send().await {
+            Ok(found) => Ok(Some(version(found.e_tag(), found.last_modified()))),
+            // An answer to HEAD has no body: a missing bucket looks like a missing object.
+            Err(e) if matches!(sent(&e), Some((_, 404))) => Ok(None),
+            Err(e) => Err(self.attempt("look at", at).failed(&e)),
+        }
+    }
+
+    /// Whether there is an object of exactly that key.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn exists(&self, at: &Location) -> Result<bool, StorageError> {
+        Ok(self.version(at).await?.is_some())
+    }
+
+    /// Writes an object, replacing what is there.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn put(&self, at: &Location, bytes: Vec<u8>, content_type: &str) -> Result<(), StorageError> {
+        self.put_if(at, bytes, content_type, Condition::Always).await
+    }
+
+    /// Writes an object where `condition` holds; [`StorageError::Changed`] where not.
+    pub(super) async fn put_if(
+        &self,
+        at: &Location,
+        bytes: Vec<u8>,
+        content_type: &str,
+        condition: Condition<'_>,
+    ) -> Result<(), StorageError> {
+        let request = self
+            .client
+            .put_object()
+            .bucket(at.bucket())
+            .key(at.key())
+            .content_type(content_type)
+            .body(ByteStream::from(bytes));
+        let request = match condition {
+            Condition::Always => request,
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Is(version) => request.if_match(quoted(&version.etag)),
+        };
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(e) => Err(self.attempt("write", at).failed(&e)),
+        }
+    }
+}
+
+/// What must hold for a write to happen.
+#[derive(Clone, Copy)]
+pub(super) enum Condition<'a> {
+    /// Nothing.
+    Always,
+    /// There is no such object.
+    Absent,
+    /// The object is still this one.
+    Is(&'a ObjectVersion),
+}
+
+/// An ETag as conditions want it.
+pub(super) fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}

@@ -1,0 +1,137 @@
+//! A study as it was admitted: everything that users wrote, checked once and compiled.
+
+use jiff::Timestamp;
+
+use super::arguments::Arguments;
+use crate::{
+    api::{FieldErrors, StudySpec},
+    metrics::Objective,
+    sampler::{self, Sampler},
+    space::Space,
+};
+
+/// Which study it is, and since when.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
+    /// The generation of its spec.
+    pub generation: i64,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Whether a person has deleted it.
+    pub deleting: bool,
+}
+
+/// A study whose spec has been checked.
+#[derive(Debug)]
+pub struct Study {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
+    /// The generation of its spec.
+    pub generation: i64,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Whether a person has deleted it.
+    pub deleting: bool,
+    /// The spec as it was written.
+    pub spec: StudySpec,
+    /// The space it searches.
+    pub space: Space,
+    /// What proposes configurations.
+    pub sampler: Box<dyn Sampler>,
+    /// What makes one trial better than another.
+    pub objective: Objective,
+    /// What is passed to the template.
+    pub arguments: Arguments,
+    /// What all random choices follow from.
+    pub seed: u64,
+}
+
+impl Study {
+    /// Checks `spec` and compiles it. `trial_fields` are the fields of `trial` that expressions may name beside those of the cluster.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once, with paths from the object's root.
+    pub fn compile(identity: Identity, spec: StudySpec, trial_fields: &[&str]) -> Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let objective = match &*spec.objectives {
+            [only] => keep(&mut errors, "spec.objectives[0]", Objective::compile(only)),
+            _ => {
+                errors.push("spec.objectives", "give exactly one objective");
+                None
+            }
+        };
+        let space = keep(&mut errors, "spec", Space::compile(&spec.parameters, &spec.constraints));
+        let parts = space.and_then(|space| {
+            let algorithm = sampler::compile(&spec.algorithm.sampler, &space);
+            let sampler = keep(&mut errors, "spec.algorithm", algorithm);
+            let arguments = Arguments::compile(&spec.trial.arguments.parameters, &space, trial_fields);
+            let arguments = keep(&mut errors, "", arguments);
+            if let Some(sampler) = &sampler {
+                check_budget(&spec, sampler.as_ref(), &space, &mut errors);
+            }
+            Some((space, sampler?, arguments?))
+        });
+        let seed = sampler::seed(spec.algorithm.seed, &identity.uid);
+        match (objective, parts) {
+            (Some(objective), Some((space, sampler, arguments))) => errors.or_ok(Self {
+                name: identity.name,
+                namespace: identity.namespace,
+                uid: identity.uid,
+                generation: identity.generation,
+                created: identity.created,
+                deleting: identity.deleting,
+                spec,
+                space,
+                sampler,
+                objective,
+                arguments,
+                seed,
+            }),
+            _ => Err(errors),
+        }
+    }
+
+    /// The name of the trial with that number.
+    pub fn trial_name(&self, number: u32) -> String {
+        format!("{}-{number}", self.name)
+    }
+
+    /// The name of what runs for an attempt of a trial.
+    pub fn run_name(&self, number: u32, attempt: u32) -> String {
+        format!("{}-{number}-{attempt}", self.name)
+    }
+
+    /// The folder that trials and results stand in, `s3://bucket/path/<study>`.
+    pub fn folder(&self) -> String {
+        let path = self.spec.storage.output_path.as_deref().unwrap_or("s3://studies");
+        format!("{}/{}", path.trim_end_matches('/'), self.name)
+    }
+
+    /// The folder of the trial with that number.
+    pub fn trial_folder(&self, number: u32) -> String {
+        format!("{}/{number}", self.folder())
+    }
+}
+
+/// A sampler that never ends needs a budget that does.
+fn check_budget(spec: &StudySpec, sampler: &dyn Sampler, space: &Space, errors: &mut FieldErrors) {
+    let bounded = spec.budget.trials.is_some() || spec.budget.duration.is_some();
+    if !bounded && !sampler.is_finite(space, spec.algorithm.duplicates) {
+        let why = "this sampler never runs out of configurations: set budget.trials or budget.duration";
+        errors.push("spec.budget", why);
+    }
+}
+
+fn keep<T>(errors: &mut FieldErrors, prefix: &str, result: Result<T, FieldErrors>) -> Option<T> {
+    result.map_err(|wrong| errors.extend_below(prefix, wrong)).ok()
+}

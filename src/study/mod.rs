@@ -1,0 +1,39 @@
+//! The study: what was observed of it, and what to do next.
+//!
+//! Pure. [`plan`] is a function of the study, a [`Snapshot`] of the world and the time; it is the only place where it is decided
+//! which trials exist, start, stop, are tried again and end, which files go, and when the study is over. Whoever applies its
+//! [`Step`]s checks their [`Requirement`]s against the newest state first, so that a plan made on an old view does no harm.
+
+mod action;
+pub mod arguments;
+mod compile;
+mod ending;
+mod plan;
+mod proposals;
+mod ranking;
+mod retention;
+mod snapshot;
+mod status;
+mod trial;
+
+pub use action::{Action, Plan, Requirement, Step};
+pub use compile::{Identity, Study};
+pub use ending::Ending;
+pub use plan::plan;
+pub use ranking::Ranking;
+pub use snapshot::{Failure, Folder, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written};
+pub use trial::started;
+
+use std::time::Duration;
+
+/// How often, at most, the result files are written while the study runs.
+pub const RESULTS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long storage may fail before a study that waits for it alone counts as finished.
+pub const STORAGE_PATIENCE: Duration = Duration::from_secs(600);
+
+/// How many preemptions of a trial cost no retry.
+pub const FREE_PREEMPTIONS: u32 = 10;
+
+/// How many trials `status.top` names.
+pub const TOP: usize = 50;

@@ -1,0 +1,237 @@
+//! What to do next: the whole of a study's decisions in one pass over a snapshot.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::{
+    Action, Ending, Folder, Plan, RESULTS_INTERVAL, Ranking, Requirement, STORAGE_PATIENCE, Snapshot, Step, Study, TOP,
+    ending, proposals, retention, status,
+    trial::{self, Wish},
+};
+use crate::api::{OnDelete, StudyPhase};
+
+/// What to do next, and the status that follows from what was observed.
+pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
+    let ranking = Ranking::of(study, snapshot, TOP.max(retention::kept(study)));
+    let mut ending = Ending::of(study, snapshot, &ranking, now);
+    let mut alarm = Alarm::new(now);
+    let storage_works = !alarm.is_ahead(snapshot.storage.retry_at);
+    let is_clear = !study.spec.suspend && snapshot.obstacle.is_none();
+    let may_start = is_clear && snapshot.folder == Folder::Claimed && storage_works;
+    let was_over = snapshot.status.phase.is_finished();
+
+    let mut steps = Vec::new();
+    let (settled, open) = proposals::settle_requests(study, snapshot, was_over && ending.is_some());
+    steps.extend(settled);
+    if ending.is_none() {
+        // Asked even if nothing may start now: a study that has nothing left to propose stays finished whatever else happens.
+        let proposed = proposals::propose(study, snapshot, &open);
+        ending = proposed.exhausted.then_some(Ending::Exhausted);
+        if may_start {
+            steps.extend(proposed.steps);
+        }
+    }
+    let claim = Claim::of(study, snapshot, is_clear && ending.is_none());
+    if claim.is_wanted && storage_works {
+        steps.push(free(Action::ClaimFolder));
+    }
+    let wish = Wish { ending, may_start, now };
+    let unfinished = || snapshot.trials.iter().filter(|t| !t.is_finished());
+    let trial_steps = unfinished().filter_map(|t| trial::step(study, t, wish));
+    steps.extend(trial_steps.filter(|step| storage_works || !needs_storage(&step.action)));
+
+    let work = storage_work(study, snapshot, &ranking, ending, now);
+    let is_pending = work.is_pending || claim.is_pending;
+    if storage_works {
+        steps.extend(work.steps);
+    }
+    alarm.at(work.again_at);
+    let failing = snapshot.storage.failing_since.filter(|_| is_pending);
+    let gives_up_at = failing.map(|since| ending::later(since, signed(STORAGE_PATIENCE)));
+    let is_degraded = gives_up_at.is_some_and(|at| at <= now);
+    let is_quiet = unfinished().next().is_none();
+    let is_over = ending.is_some() && is_quiet && (!is_pending || is_degraded);
+    let standing = status::Standing {
+        ending,
+        ranking: &ranking,
+        is_over,
+        is_degraded,
+        now,
+    };
+    let status = status::status(study, snapshot, standing);
+
+    if study.deleting && is_quiet {
+        steps.extend(deletion(study, snapshot, storage_works));
+    } else {
+        steps.extend(release_trials(snapshot, &steps));
+    }
+    let deleted_at = status::deleted_at(study, &status).filter(|_| status.phase.is_finished() && !study.deleting);
+    if deleted_at.is_some_and(|at| at <= now) {
+        steps.push(bound(study, Action::DeleteStudy));
+    }
+    alarm.at(deleted_at);
+    alarm.at(gives_up_at);
+    if ending.is_none() {
+        alarm.at(ending::start_deadline(study, snapshot));
+    }
+    if !status.phase.is_finished() && status.phase != StudyPhase::Suspended {
+        alarm.at(ending::duration_end(study, snapshot, now));
+    }
+    Plan {
+        steps,
+        status,
+        again_at: alarm.next,
+    }
+}
+
+/// The earliest of several moments in the future.
+struct Alarm {
+    now: Timestamp,
+    next: Option<Timestamp>,
+}
+
+impl Alarm {
+    fn new(now: Timestamp) -> Self {
+        Self { now, next: None }
+    }
+
+    fn at(&mut self, time: Option<Timestamp>) {
+        if let Some(time) = time.filter(|t| *t > self.now) {
+            self.next = Some(self.next.map_or(time, |next| next.min(time)));
+        }
+    }
+
+    /// Whether `time` lies in the future; then it is noted.
+    fn is_ahead(&mut self, time: Option<Timestamp>) -> bool {
+        self.at(time);
+        time.is_some_and(|t| t > self.now)
+    }
+}
+
+/// Whether the study's folder has to be made its own, as far as nobody knows that it is.
+struct Claim {
+    is_wanted: bool,
+    /// Whether the study cannot be over before that.
+    is_pending: bool,
+}
+
+impl Claim {
+    fn of(study: &Study, snapshot: &Snapshot, wants_trials: bool) -> Self {
+        let is_unknown = snapshot.folder == Folder::Unclaimed;
+        let has_files = is_unknown && !snapshot.trials.is_empty();
+        let is_pending = has_files && !snapshot.status.phase.is_finished();
+        let is_degraded = |c: &Condition| c.type_ == "StorageDegraded" && c.status == "True";
+        let has_work = has_files && snapshot.status.conditions.iter().any(is_degraded);
+        let removes = has_files && study.deleting && study.spec.storage.on_delete == OnDelete::Delete;
+        Self {
+            is_wanted: is_unknown && (wants_trials || is_pending || has_work || removes),
+            is_pending,
+        }
+    }
+}
+
+/// What storage still has to do.
+struct StorageWork {
+    steps: Vec<Step>,
+    /// Whether the study waits for it.
+    is_pending: bool,
+    again_at: Option<Timestamp>,
+}
+
+fn storage_work(
+    study: &Study,
+    snapshot: &Snapshot,
+    ranking: &Ranking,
+    ending: Option<Ending>,
+    now: Timestamp,
+) -> StorageWork {
+    let mut work = StorageWork {
+        steps: Vec::new(),
+        is_pending: false,
+        again_at: None,
+    };
+    if snapshot.folder != Folder::Claimed || study.deleting {
+        return work;
+    }
+    work.steps = retention::deletions(study, snapshot, ranking);
+    let revision = revision(study, snapshot);
+    let is_written = snapshot.written.is_some_and(|w| w.revision == revision);
+    let is_quiet = snapshot.trials.iter().all(super::Trial::is_finished);
+    let is_last = ending.is_some() && is_quiet && work.steps.is_empty();
+    work.is_pending = !work.steps.is_empty() || !is_written;
+    let due_at = snapshot.written.map(|w| ending::later(w.at, signed(RESULTS_INTERVAL)));
+    let is_due = is_last || due_at.is_none_or(|at| at <= now);
+    if !is_written && is_due {
+        let action = Action::WriteResults { revision };
+        let requires = vec![Requirement::OwnsFolder];
+        work.steps.push(Step { action, requires });
+    } else if !is_written {
+        work.again_at = due_at;
+    }
+    work
+}
+
+/// A number that changes with everything that the result files show.
+fn revision(study: &Study, snapshot: &Snapshot) -> u64 {
+    // FNV-1a: stable between builds, which a hasher of the standard library does not promise.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut mix = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
+    mix(study.generation.cast_unsigned());
+    for trial in snapshot.trials.iter().filter(|t| t.is_finished()) {
+        mix(u64::from(trial.number));
+        mix(trial.objective().map_or(u64::MAX, f64::to_bits));
+        mix(u64::from(trial.status.files.is_some()));
+    }
+    hash
+}
+
+/// A deleted study: its folder goes where that is wanted, then it is let go.
+fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool) -> Option<Step> {
+    let removes = study.spec.storage.on_delete == OnDelete::Delete;
+    let release = Step {
+        action: Action::ReleaseStudy,
+        requires: vec![Requirement::Quiet],
+    };
+    match snapshot.folder {
+        Folder::Claimed if removes => storage_works.then(|| Step {
+            action: Action::RemoveStudyFolder,
+            requires: vec![Requirement::OwnsFolder, Requirement::Quiet],
+        }),
+        // Whether there is something to remove shows once the folder is claimed.
+        Folder::Unclaimed if removes && !snapshot.trials.is_empty() => None,
+        _ => Some(release),
+    }
+}
+
+/// Deleted trials are let go once they are finished, their number is recorded and nothing about their folder is left to do.
+fn release_trials(snapshot: &Snapshot, steps: &[Step]) -> Vec<Step> {
+    let is_due = |t: &&super::Trial| {
+        let deletes = |s: &Step| s.action == Action::DeleteFolder { number: t.number };
+        t.deleting && t.is_finished() && snapshot.status.last_number >= t.number && !steps.iter().any(deletes)
+    };
+    let release = |t: &super::Trial| Step {
+        action: Action::ReleaseTrial { number: t.number },
+        requires: vec![Requirement::Finished(t.number), Requirement::NumberRecorded(t.number)],
+    };
+    snapshot.trials.iter().filter(is_due).map(release).collect()
+}
+
+fn needs_storage(action: &Action) -> bool {
+    matches!(action, Action::Start { .. } | Action::ReadMetrics { .. })
+}
+
+fn free(action: Action) -> Step {
+    Step {
+        action,
+        requires: Vec::new(),
+    }
+}
+
+fn bound(study: &Study, action: Action) -> Step {
+    let requires = vec![Requirement::Generation(study.generation), Requirement::Quiet];
+    Step { action, requires }
+}
+
+fn signed(duration: std::time::Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

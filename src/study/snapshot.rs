@@ -1,0 +1,169 @@
+//! What was observed of a study, at one moment or, where caches lag, at several.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{Origin, ParameterMap, RequestRef, StudyStatus, TrialPhase, TrialStatus},
+    metrics::{MetricsError, Reading, Report},
+    space::Config,
+};
+
+/// What was observed of a study.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The study's status as it was last written.
+    pub status: StudyStatus,
+    /// The trials that exist, by ascending number.
+    pub trials: Vec<Trial>,
+    /// The requests that are neither admitted nor rejected, oldest first.
+    pub requests: Vec<Request>,
+    /// Whose the study's folder is.
+    pub folder: Folder,
+    /// Why nothing may start yet (a template that is missing, a secret that cannot be read), as a reason and a message.
+    pub obstacle: Option<(String, String)>,
+    /// How storage is doing.
+    pub storage: StorageHealth,
+    /// The result files as they were last written.
+    pub written: Option<Written>,
+}
+
+impl Snapshot {
+    /// The trial with that number.
+    pub fn trial(&self, number: u32) -> Option<&Trial> {
+        let index = self.trials.binary_search_by_key(&number, |t| t.number).ok()?;
+        self.trials.get(index)
+    }
+
+    /// The highest number that was ever used, 0 where none was.
+    pub fn last_number(&self) -> u32 {
+        self.trials.last().map_or(0, |t| t.number).max(self.status.last_number)
+    }
+}
+
+/// One trial, as it was observed.
+#[derive(Clone, Debug, Default)]
+pub struct Trial {
+    /// Its number.
+    pub number: u32,
+    /// Its configuration as it was written.
+    pub parameters: ParameterMap,
+    /// The same as a configuration of the study's space; `None` where it is not one.
+    pub config: Option<Config>,
+    /// What proposed it.
+    pub origin: Origin,
+    /// The trial whose folder it goes on from.
+    pub continues: Option<u32>,
+    /// Whether a person wants it to end.
+    pub stop: bool,
+    /// Whether a person has deleted it.
+    pub deleting: bool,
+    /// Its status as it was last recorded.
+    pub status: TrialStatus,
+    /// What runs for it, where anything was seen.
+    pub run: Option<Run>,
+    /// What its metrics file said, once it was read for the current attempt.
+    pub metrics: Option<Result<Reading, MetricsError>>,
+    /// All reports of a finished trial that gave several, each with its objective; for the results table.
+    pub reports: Arc<[(f64, Report)]>,
+}
+
+impl Trial {
+    /// Its objective, once it is finished and has one. A stopped trial's counts, a failed one's does not.
+    pub fn objective(&self) -> Option<f64> {
+        match self.status.phase {
+            TrialPhase::Succeeded | TrialPhase::Stopped => {
+                self.status.objectives.first().copied().filter(|v| !v.is_nan())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether its outcome is recorded.
+    pub fn is_finished(&self) -> bool {
+        self.status.phase.is_finished()
+    }
+}
+
+/// What runs, or ran, for one attempt of a trial: a Workflow in the cluster, a process without one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// How it stands.
+    pub state: RunState,
+}
+
+/// How an attempt's run stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunState {
+    /// It has not ended.
+    Active,
+    /// It ended by itself and says that all is well.
+    Succeeded,
+    /// It ended otherwise, with a message for people.
+    Failed(Failure, String),
+    /// It was started and is not there any more; nobody saw how it ended.
+    Gone,
+}
+
+/// How a run failed, which decides whether it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// What it ran failed, or could not be run this time.
+    Failed,
+    /// It ran longer than it may.
+    TimedOut,
+    /// It was ended from outside for want of room; costs no retry at first.
+    Preempted,
+    /// It ended because the program that supervised it ended; costs no retry.
+    Interrupted,
+    /// It was ended on purpose.
+    Stopped,
+    /// It can never run; never tried again.
+    Refused,
+}
+
+/// A person's wish for a configuration to be run.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Which request.
+    pub request: RequestRef,
+    /// The configuration, defaults not filled in.
+    pub parameters: ParameterMap,
+}
+
+/// Whose the study's folder is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Folder {
+    /// Not looked at yet.
+    #[default]
+    Unclaimed,
+    /// This study's.
+    Claimed,
+    /// It cannot be this study's: a reason and a message.
+    Refused(String, String),
+    /// It was this study's and has been removed.
+    Removed,
+}
+
+/// How storage is doing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StorageHealth {
+    /// Since when calls have failed without one that succeeded.
+    pub failing_since: Option<Timestamp>,
+    /// When it is worth trying again.
+    pub retry_at: Option<Timestamp>,
+    /// What went wrong last, for people.
+    pub message: String,
+}
+
+/// The result files as they were last written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Which state of the trials they show; [`crate::study::Action::WriteResults`] names it.
+    pub revision: u64,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,213 @@
+//! The study's status: a bounded summary that follows from the snapshot.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::{Ending, Folder, Ranking, Snapshot, Study, TOP, Trial, ending::later};
+use crate::api::{
+    BestTrial, Duration, Files, Idle, RankedTrial, ResultPaths, StudyPhase, StudyStatus, TrialCounts, TrialPhase,
+};
+
+/// How the study stands, as the plan found it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing<'a> {
+    /// Why nothing new is started.
+    pub ending: Option<Ending>,
+    /// The best trials, at least [`TOP`] of them.
+    pub ranking: &'a Ranking,
+    /// Whether it is over: nothing runs, and storage is done with or has failed for too long.
+    pub is_over: bool,
+    /// Whether storage has work left and has failed for too long.
+    pub is_degraded: bool,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// How long the study was suspended or finished after its start.
+pub(super) fn idle_time(status: &StudyStatus, now: Timestamp) -> SignedDuration {
+    let Some(idle) = &status.idle else {
+        return SignedDuration::ZERO;
+    };
+    let running = idle
+        .since
+        .map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+    idle.total.signed().saturating_add(running.max(SignedDuration::ZERO))
+}
+
+/// The status that follows from a snapshot.
+pub(super) fn status(study: &Study, snapshot: &Snapshot, standing: Standing<'_>) -> StudyStatus {
+    let before = &snapshot.status;
+    let phase = phase(study, snapshot, standing);
+    let started = before
+        .start_time
+        .or((!snapshot.trials.is_empty()).then_some(standing.now));
+    let completed = match phase.is_finished() {
+        true => before.completion_time.or(Some(standing.now)),
+        false => None,
+    };
+    let now_idle = phase.is_finished() || phase == StudyPhase::Suspended;
+    StudyStatus {
+        phase,
+        observed_generation: Some(study.generation),
+        conditions: conditions(study, snapshot, standing, phase),
+        last_number: snapshot.last_number(),
+        trials: counts(snapshot),
+        best: standing.ranking.best().and_then(|n| best(study, snapshot.trial(n)?)),
+        top: top(snapshot, standing.ranking),
+        results: snapshot.written.map(|_| results(study, standing.ranking)),
+        start_time: started,
+        completion_time: completed,
+        idle: idle(before, started, now_idle, standing.now),
+    }
+}
+
+fn phase(study: &Study, snapshot: &Snapshot, standing: Standing<'_>) -> StudyPhase {
+    if standing.is_over {
+        let has_best = standing.ranking.best().is_some();
+        let failed = !has_best || standing.ending.is_some_and(Ending::is_failure);
+        if failed {
+            StudyPhase::Failed
+        } else {
+            StudyPhase::Succeeded
+        }
+    } else if standing.ending.is_none() && study.spec.suspend {
+        StudyPhase::Suspended
+    } else if snapshot.trials.is_empty() && snapshot.status.start_time.is_none() {
+        StudyPhase::Pending
+    } else {
+        StudyPhase::Running
+    }
+}
+
+/// All time that the study was idle in, `since` set while it is.
+fn idle(before: &StudyStatus, started: Option<Timestamp>, now_idle: bool, now: Timestamp) -> Option<Idle> {
+    started?;
+    let was = before.idle.clone().unwrap_or_default();
+    let idle = match (was.since, now_idle) {
+        (Some(_), true) => was,
+        (None, true) => Idle {
+            since: Some(now),
+            ..was
+        },
+        (None, false) => was,
+        (Some(_), false) => Idle {
+            total: Duration(idle_time(before, now).try_into().unwrap_or_default()),
+            since: None,
+        },
+    };
+    (idle != Idle::default()).then_some(idle)
+}
+
+fn counts(snapshot: &Snapshot) -> TrialCounts {
+    let mut counts = TrialCounts {
+        total: snapshot.last_number(),
+        ..TrialCounts::default()
+    };
+    for trial in &snapshot.trials {
+        match trial.status.phase {
+            TrialPhase::Succeeded => counts.succeeded += 1,
+            TrialPhase::Failed => counts.failed += 1,
+            TrialPhase::Stopped => counts.stopped += 1,
+            _ => counts.running += 1,
+        }
+    }
+    counts
+}
+
+fn best(study: &Study, trial: &Trial) -> Option<BestTrial> {
+    let is_there = trial.status.files != Some(Files::Deleted);
+    Some(BestTrial {
+        trial: study.trial_name(trial.number),
+        number: trial.number,
+        objectives: vec![trial.objective()?],
+        parameters: trial.parameters.clone(),
+        metrics: trial.status.metrics.clone(),
+        output_path: is_there.then(|| study.trial_folder(trial.number)),
+    })
+}
+
+fn top(snapshot: &Snapshot, ranking: &Ranking) -> Vec<RankedTrial> {
+    let ranked = |&number: &u32| {
+        Some(RankedTrial {
+            number,
+            objectives: vec![snapshot.trial(number)?.objective()?],
+        })
+    };
+    ranking.top.iter().take(TOP).filter_map(ranked).collect()
+}
+
+fn results(study: &Study, ranking: &Ranking) -> ResultPaths {
+    let folder = study.folder();
+    ResultPaths {
+        trials: format!("{folder}/study_results.csv"),
+        best: ranking.best().map(|_| format!("{folder}/best_result.json")),
+        config: format!("{folder}/study_config.json"),
+        report: format!("{folder}/report.html"),
+    }
+}
+
+fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase: StudyPhase) -> Vec<Condition> {
+    let ready = match (&snapshot.folder, &snapshot.obstacle) {
+        (_, Some((reason, message))) => (false, reason.as_str(), message.clone()),
+        (Folder::Refused(reason, message), None) => (false, reason.as_str(), message.clone()),
+        (Folder::Unclaimed, None) if snapshot.storage.failing_since.is_some() => {
+            (false, "StorageUnavailable", snapshot.storage.message.clone())
+        }
+        _ => (true, "Ready", "nothing is in the way of trials".to_owned()),
+    };
+    let suspended = match phase == StudyPhase::Suspended {
+        true => (
+            true,
+            "Suspended",
+            "spec.suspend is true: nothing new is started".to_owned(),
+        ),
+        false => (false, "NotSuspended", String::new()),
+    };
+    let (reason, message) = outcome(standing, phase);
+    let complete = (phase == StudyPhase::Succeeded, reason, message.clone());
+    let failed = (phase == StudyPhase::Failed, reason, message);
+    let degraded = match standing.is_degraded {
+        true => (true, "StorageFails", snapshot.storage.message.clone()),
+        false => (false, "StorageWorks", String::new()),
+    };
+    let all = [
+        ("Ready", ready),
+        ("Suspended", suspended),
+        ("Complete", complete),
+        ("Failed", failed),
+        ("StorageDegraded", degraded),
+    ];
+    let before = &snapshot.status.conditions;
+    let make = |(kind, (holds, reason, message)): (&str, (bool, &str, String))| {
+        let status = if holds { "True" } else { "False" };
+        let same = before.iter().find(|c| c.type_ == kind && c.status == status);
+        Condition {
+            type_: kind.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message,
+            last_transition_time: same.map_or(Time(standing.now), |c| c.last_transition_time.clone()),
+            observed_generation: Some(study.generation),
+        }
+    };
+    all.into_iter().map(make).collect()
+}
+
+/// The reason and message of `Complete` and `Failed`.
+fn outcome(standing: Standing<'_>, phase: StudyPhase) -> (&'static str, String) {
+    match (phase, standing.ending) {
+        (StudyPhase::Succeeded, Some(ending)) => (ending.reason(), ending.message().to_owned()),
+        (StudyPhase::Failed, Some(ending)) if ending.is_failure() => (ending.reason(), ending.message().to_owned()),
+        (StudyPhase::Failed, ending) => {
+            let why = ending.map_or("the study ended", Ending::message);
+            ("NoSuccessfulTrial", format!("{why}, and no trial has an objective"))
+        }
+        _ => ("NotFinished", String::new()),
+    }
+}
+
+/// When a study that has been finished since `completed` is deleted.
+pub(super) fn deleted_at(study: &Study, status: &StudyStatus) -> Option<Timestamp> {
+    let ttl = study.spec.ttl_after_finished?;
+    Some(later(status.completion_time?, ttl.signed()))
+}
