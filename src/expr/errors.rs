@@ -52,18 +52,23 @@ fn found(source: &str, at: usize) -> String {
     let token = tokens(source).find(|(_, end, _)| *end > at);
     match token.and_then(|(start, end, _)| source.get(start..end)) {
         Some(text) if !text.trim().is_empty() => {
-            let short: String = text.chars().take(20).collect();
+            let short: String = text.lines().next().unwrap_or_default().chars().take(20).collect();
             format!("`{short}{}`", if short.len() < text.len() { "..." } else { "" })
         }
         _ => "the end".to_owned(),
     }
 }
 
+/// What an evaluation says of a field that is not there: an inactive parameter, or one that does not exist.
+pub fn no_value(path: &str) -> String {
+    format!("{path} has no value here")
+}
+
 /// Why an evaluation failed. `path` tells of a missing key where it was read: `parameters.a` of `a`.
 pub(super) fn evaluating(error: &ExecutionError, path: impl Fn(&str) -> Option<String>) -> String {
     match error {
         ExecutionError::NoSuchKey(key) => match path(key) {
-            Some(path) => format!("{path} has no value here"),
+            Some(path) => no_value(&path),
             None => format!("there is no field {key} here"),
         },
         ExecutionError::UndeclaredReference(name) => format!("{name} is not known here"),

@@ -104,17 +104,17 @@ fn what_cannot_be_compiled_is_named_with_its_place() {
         ("has(a)", "column 5: has(...) takes a field, e.g. has(parameters.a)"),
         ("99999999999999999999", "column 1: invalid int literal"),
         ("while", "column 1: `while` is a reserved word"),
-        ("sise(a)", "there is no function sise; did you mean size?"),
-        ("a.exist(x, x)", "there is no function exist; did you mean exists?"),
+        ("sise(a)", "there is no function `sise`: do you mean `size`?"),
+        ("a.exist(x, x)", "there is no function `exist`: do you mean `exists`?"),
         (
             "a.startswith('b')",
-            "there is no function startswith; did you mean startsWith?",
+            "there is no function `startswith`: do you mean `startsWith`?",
         ),
-        ("quicksort(a)", "there is no function quicksort"),
-        ("duration('1h')", "there is no function duration"),
-        ("a.double()", "double is called as double(x)"),
-        ("double(a, b)", "double is called as double(x)"),
-        ("a.all(x)", "all is used as list.all(x, condition)"),
+        ("quicksort(a)", "there is no function `quicksort`"),
+        ("duration('1h')", "there is no function `duration`"),
+        ("a.double()", "double is called as `double(x)`"),
+        ("double(a, b)", "double is called as `double(x)`"),
+        ("a.all(x)", "all is used as `list.all(x, condition)`"),
         (
             "Foo{a: 1}",
             "`Foo{...}` would make a message, which these expressions do not have",
@@ -125,7 +125,7 @@ fn what_cannot_be_compiled_is_named_with_its_place() {
             "'a'.matches('(\\\\w{500}){500}')",
             "the pattern '(\\w{500}){500}' of matches is too large",
         ),
-        (".parameters.a", "write parameters without the dot before it"),
+        (".parameters.a", "write `parameters` without the dot before it"),
         (
             "parameters[x]",
             "parameters[...] takes a name in quotes, e.g. parameters[\"a\"]: which fields are read must be known beforehand",
@@ -291,7 +291,7 @@ fn length_and_depth_are_bounded() {
 fn the_deepest_expression_needs_little_stack() {
     let work = || {
         let mut compiled = 0;
-        for n in 1..=MAX_DEPTH {
+        for n in MAX_DEPTH - 6..=MAX_DEPTH {
             for source in [
                 format!("{}1{}", "(1+".repeat(n), ")".repeat(n)),
                 format!("{}1{}", "[".repeat(n), "]".repeat(n)),
@@ -306,7 +306,7 @@ fn the_deepest_expression_needs_little_stack() {
                 }
             }
         }
-        assert!(compiled > 3 * MAX_DEPTH, "{compiled}");
+        assert!(compiled > 20, "{compiled}");
     };
     std::thread::Builder::new()
         .stack_size(3 << 19)
@@ -389,6 +389,14 @@ fn templates() {
     assert!(Template::compile(&"x".repeat(MAX_TEMPLATE + 1)).is_err());
     let template = Template::compile("${parameters.a} ${trial.number}").unwrap();
     assert_eq!(template.expressions().count(), 2);
+    let places: Vec<_> = template
+        .parts()
+        .map(|part| match part {
+            Part::Text(text) => text.to_owned(),
+            Part::Value { place, .. } => place.to_owned(),
+        })
+        .collect();
+    assert_eq!(places, ["column 1", " ", "column 17"]);
     let quoted = Template::compile("x=${parameters.optimizer}").unwrap();
     assert_eq!(
         quoted.render_with(&variables(), |t| format!("'{t}'")),
@@ -493,7 +501,7 @@ const TOKENS: [&str; 71] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn tokens_in_any_order_never_panic(picks in prop::collection::vec(0..TOKENS.len(), 0..24)) {
@@ -514,6 +522,11 @@ proptest! {
     fn a_text_without_dollar_signs_stays_as_it_is(source in "[^$]{0,80}") {
         prop_assert_eq!(Template::compile(&source).unwrap().render(&variables()), Ok(source));
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn arithmetic_never_panics(a in any::<i64>(), b in prop_oneof![any::<i64>(), -2..2_i64], c in any::<f64>(), d in any::<u64>()) {
