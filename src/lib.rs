@@ -8,3 +8,4 @@ pub mod sampler;
 pub mod space;
 pub mod storage;
 pub mod study;
+pub mod suggest;
