@@ -70,7 +70,7 @@ fn a_session_as_the_benchmark_holds_it() {
 fn says_when_it_is_done() {
     let finite = json!({"parameters": [{"name": "n", "int": {"min": 1, "max": 4}}]});
     let replies = session(&[
-        study(finite.clone()),
+        study(finite),
         json!({"op": "observe", "parameters": {"n": 2}, "value": 1}),
         json!({"op": "ask", "n": 9}),
         json!({"op": "ask"}),
