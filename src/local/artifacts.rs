@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
+use flate2::{Compression, bufread::MultiGzDecoder, write::GzEncoder};
 
 use super::template::{Archive, Input, InputSource, Invocation, Output};
 use crate::storage::{Location, LocationError, StorageError, Store};
@@ -27,7 +27,9 @@ pub enum ArtifactError {
         at: Location,
     },
     /// An output was not written.
-    #[error("the output artifact `{name}` is not there: the process did not write {path} (mark it `optional: true` if it need not)")]
+    #[error(
+        "the output artifact `{name}` is not there: the process did not write {path} (mark it `optional: true` if it need not)"
+    )]
     NotWritten {
         /// The artifact.
         name: String,
@@ -78,7 +80,12 @@ fn local(path: &Path) -> impl FnOnce(io::Error) -> ArtifactError {
 ///
 /// # Errors
 /// The first thing that cannot be done.
-pub async fn prepare(store: &Store, bucket: &str, invocation: &Invocation, scratch: &Path) -> Result<(), ArtifactError> {
+pub async fn prepare(
+    store: &Store,
+    bucket: &str,
+    invocation: &Invocation,
+    scratch: &Path,
+) -> Result<(), ArtifactError> {
     // A folder before what lies in it.
     let mut inputs: Vec<&Input> = invocation.inputs.iter().collect();
     inputs.sort_by_key(|input| input.path.as_os_str().len());
@@ -87,7 +94,12 @@ pub async fn prepare(store: &Store, bucket: &str, invocation: &Invocation, scrat
     }
     let script = invocation.script.clone();
     let mut folders: Vec<PathBuf> = Vec::new();
-    folders.extend(invocation.outputs.iter().filter_map(|output| Some(output.path.parent()?.to_owned())));
+    folders.extend(
+        invocation
+            .outputs
+            .iter()
+            .filter_map(|output| Some(output.path.parent()?.to_owned())),
+    );
     folders.extend(invocation.working_dir.clone());
     in_background(move || {
         for folder in &folders {
@@ -130,7 +142,10 @@ pub async fn keep(store: &Store, bucket: &str, invocation: &Invocation, scratch:
             }
         };
         let sent = store.upload_from(&source, &at).await;
-        sent.map_err(|source| ArtifactError::Storage { name: name.clone(), source })?;
+        sent.map_err(|source| ArtifactError::Storage {
+            name: name.clone(),
+            source,
+        })?;
         if output.archive != Archive::None {
             tokio::fs::remove_file(&source).await.map_err(local(&source))?;
         }
@@ -157,7 +172,10 @@ async fn fetch(store: &Store, bucket: &str, input: &Input, transfer: &Path) -> R
     };
     let at = location(name, own_bucket.as_deref().unwrap_or(bucket), key)?;
     let found = store.download_to(&at, transfer).await;
-    match found.map_err(|source| ArtifactError::Storage { name: name.clone(), source })? {
+    match found.map_err(|source| ArtifactError::Storage {
+        name: name.clone(),
+        source,
+    })? {
         0 if input.optional => return Ok(()),
         0 => return Err(ArtifactError::Missing { name: name.clone(), at }),
         _ => {}
@@ -185,13 +203,12 @@ fn put(from: &Path, to: &Path) -> Result<(), ArtifactError> {
 /// Whether a file is gzip with tar in it.
 fn is_tgz(path: &Path) -> io::Result<bool> {
     let mut head = [0; 262];
-    let mut file = File::open(path)?;
     let mut magic = Vec::new();
-    file.by_ref().take(2).read_to_end(&mut magic)?;
+    File::open(path)?.take(2).read_to_end(&mut magic)?;
     if magic != [0x1f, 0x8b] {
         return Ok(false);
     }
-    let mut plain = GzDecoder::new(BufReader::new(File::open(path)?));
+    let mut plain = MultiGzDecoder::new(BufReader::new(File::open(path)?));
     // What is too short, or damaged, is left as it is.
     Ok(plain.read_exact(&mut head).is_ok() && head.ends_with(b"ustar"))
 }
@@ -199,7 +216,7 @@ fn is_tgz(path: &Path) -> io::Result<bool> {
 /// Unpacks an archive into the new folder `folder`; nothing is written anywhere else, through links neither.
 fn unpack_tgz(archive: &Path, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let plain = GzDecoder::new(BufReader::new(File::open(archive)?));
+    let plain = MultiGzDecoder::new(BufReader::new(File::open(archive)?));
     let mut archive = tar::Archive::new(plain);
     // Whoever runs the trial has to be able to read, change and remove what comes out.
     archive.set_preserve_permissions(false);
@@ -207,12 +224,15 @@ fn unpack_tgz(archive: &Path, folder: &Path) -> io::Result<()> {
     for entry in archive.entries()? {
         let mut entry = entry?;
         let kind = entry.header().entry_type();
-        let is_file = kind.is_file() || kind.is_dir() || kind.is_symlink() || kind.is_hard_link() || kind.is_gnu_sparse();
+        let is_file =
+            kind.is_file() || kind.is_dir() || kind.is_symlink() || kind.is_hard_link() || kind.is_gnu_sparse();
         if is_file && !entry.unpack_in(folder)? {
             let name = entry.path().map(|path| path.display().to_string()).unwrap_or_default();
             return Err(io::Error::other(format!("`{name}` in it leads out of its folder")));
         }
     }
+    // What is behind the last entry belongs to the check sum.
+    io::copy(&mut archive.into_inner(), &mut io::sink())?;
     Ok(())
 }
 
@@ -242,9 +262,7 @@ fn pack(path: &Path, archive: &Path) -> io::Result<()> {
 }
 
 /// Runs what waits for the disk or takes long beside the other tasks.
-async fn in_background(
-    work: impl FnOnce() -> Result<(), ArtifactError> + Send + 'static,
-) -> Result<(), ArtifactError> {
+async fn in_background(work: impl FnOnce() -> Result<(), ArtifactError> + Send + 'static) -> Result<(), ArtifactError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => Err(local(Path::new(TRANSFER))(io::Error::other(error))),

@@ -495,6 +495,38 @@ fn kubernetes_own_variables_are_expanded() {
     }
 }
 
+#[test]
+fn the_example_is_a_process() {
+    let yaml = include_str!("../../../examples/injection-molding/workflowtemplate.yaml");
+    let template = Template::from_documents(&documents(yaml), Some(&reference("ffnn", false)), None).unwrap();
+    assert!(template.warnings().is_empty(), "{:?}", template.warnings());
+    let given = [
+        ("lr", "0.003"),
+        ("units_1", "8"),
+        ("units_2", "9"),
+        ("output_key", "runs/s/1"),
+        ("input_key", "molding"),
+    ];
+    let known: Vec<_> = given
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned())))
+        .collect();
+    assert_eq!(template.check_arguments(&known).to_string(), "");
+    let invocation = invoke(&template, &given).unwrap();
+    assert_eq!(invocation.argv, ["python3", "/scratch/3/script"]);
+    let source = invocation.script.unwrap().1;
+    for line in [
+        "LR = float(\"0.003\")",
+        "UNITS = [int(\"8\"), int(\"9\")]",
+        "table(\"/scratch/3/root/tmp/data/x.csv\")",
+        "open(\"/scratch/3/root/tmp/out/metrics.json\", \"w\")",
+        "os.makedirs(\"/scratch/3/root/tmp/out\", exist_ok=True)",
+    ] {
+        assert!(source.contains(line), "{line} is not in\n{source}");
+    }
+    assert!(!source.contains("{{"), "{source}");
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in "[{}$(). /a-c]{0,40}|\\PC*", path in "/[a-c/.]{0,6}|\\PC{0,8}") {
