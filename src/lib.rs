@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod expr;
+pub mod local;
 pub mod metrics;
 pub mod sampler;
 pub mod space;

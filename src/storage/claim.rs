@@ -7,7 +7,12 @@ use super::{Location, StorageError, Store, object::Condition};
 /// The object in a study's folder that says whose it is.
 const OWNER: &str = ".owner";
 /// The result files, which a new owner may remove.
-const RESULTS: [&str; 4] = ["study_config.json", "study_results.csv", "best_result.json", "report.html"];
+const RESULTS: [&str; 4] = [
+    "study_config.json",
+    "study_results.csv",
+    "best_result.json",
+    "report.html",
+];
 /// The most that is read of somebody's `.owner`.
 const MAX_OWNER: usize = 64 << 10;
 
@@ -94,7 +99,10 @@ impl Found {
     /// The study as a phrase. The name comes from a file that anybody may have written: only what can be a study's name is shown.
     fn study(&self) -> String {
         let plain = |name: &&str| {
-            (1..=253).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_'))
+            (1..=253).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_'))
         };
         match self.claim.as_ref().map(|c| c.owner.name.as_str()).filter(plain) {
             Some(name) => format!("the study `{name}`"),
@@ -160,7 +168,9 @@ impl Store {
                 claim: serde_json::from_slice(&object.bytes).ok(),
                 version: object.version,
             })),
-            Err(StorageError::TooLarge { .. }) => Ok(self.version(at).await?.map(|version| Found { claim: None, version })),
+            Err(StorageError::TooLarge { .. }) => {
+                Ok(self.version(at).await?.map(|version| Found { claim: None, version }))
+            }
             Err(e) => Err(e),
         }
     }
@@ -215,7 +225,10 @@ impl Store {
         let prefix = folder.prefix();
         let mut numbers = std::collections::BTreeSet::new();
         for object in self.list(folder).await? {
-            let inside = object.key.strip_prefix(&prefix).and_then(|relative| relative.split_once('/'));
+            let inside = object
+                .key
+                .strip_prefix(&prefix)
+                .and_then(|relative| relative.split_once('/'));
             if let Some((first, _)) = inside
                 && !first.is_empty()
                 && first.bytes().all(|c| c.is_ascii_digit())
@@ -234,7 +247,7 @@ impl Store {
 }
 
 fn below(folder: &Location, name: &str) -> Result<Location, StorageError> {
-    folder.join(name).map_err(|_| StorageError::BadName {
-        at: folder.to_string(),
-    })
+    folder
+        .join(name)
+        .map_err(|_| StorageError::BadName { at: folder.to_string() })
 }

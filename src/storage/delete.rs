@@ -144,7 +144,8 @@ impl Store {
     /// Deletes one object; false where the server will not.
     async fn delete_one(&self, folder: &Location, object: &Listed, which: Which) -> Result<bool, StorageError> {
         let request = self.client.delete_object().bucket(folder.bucket()).key(&object.key);
-        let condition = Some(quoted(&object.version.etag)).filter(|_| which == Which::Listed && !object.version.etag.is_empty());
+        let condition =
+            Some(quoted(&object.version.etag)).filter(|_| which == Which::Listed && !object.version.etag.is_empty());
         let mut sending = request.clone().set_if_match(condition.clone()).send().await;
         if condition.is_some()
             && let Err(e) = &sending
@@ -161,16 +162,32 @@ impl Store {
     }
 
     /// Deletes objects in one request; gives how many the server would not delete, `None` where it has no such request.
-    async fn delete_batch(&self, folder: &Location, objects: &[&Listed], which: Which) -> Result<Option<usize>, StorageError> {
+    async fn delete_batch(
+        &self,
+        folder: &Location,
+        objects: &[&Listed],
+        which: Which,
+    ) -> Result<Option<usize>, StorageError> {
         let attempt = self.attempt("delete", folder);
         let identifiers = objects.iter().filter_map(|o| {
             let etag = Some(quoted(&o.version.etag)).filter(|_| which == Which::Listed && !o.version.etag.is_empty());
             ObjectIdentifier::builder().key(&o.key).set_e_tag(etag).build().ok()
         });
-        let Ok(delete) = Delete::builder().set_objects(Some(identifiers.collect())).quiet(true).build() else {
+        let Ok(delete) = Delete::builder()
+            .set_objects(Some(identifiers.collect()))
+            .quiet(true)
+            .build()
+        else {
             return Ok(None);
         };
-        let answer = match self.client.delete_objects().bucket(folder.bucket()).delete(delete).send().await {
+        let answer = match self
+            .client
+            .delete_objects()
+            .bucket(folder.bucket())
+            .delete(delete)
+            .send()
+            .await
+        {
             Ok(answer) => answer,
             Err(e) if matches!(sent(&e), Some((_, 400 | 405 | 501))) => return Ok(None),
             Err(e) => return Err(attempt.failed(&e)),

@@ -24,7 +24,9 @@ pub enum StorageError {
         at: String,
     },
     /// The server does not know the credentials, or they are over.
-    #[error("{at}: the S3 server does not accept the credentials: check the access key, the secret key and their expiry")]
+    #[error(
+        "{at}: the S3 server does not accept the credentials: check the access key, the secret key and their expiry"
+    )]
     BadCredentials {
         /// Where.
         at: String,
@@ -159,7 +161,11 @@ impl Attempt<'_> {
         match (code, status) {
             ("NoSuchBucket", _) => StorageError::NoSuchBucket(self.at.bucket().to_owned()),
             (
-                "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken" | "NotSignedUp"
+                "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "ExpiredToken"
+                | "InvalidToken"
+                | "NotSignedUp"
                 | "TokenRefreshRequired",
                 _,
             ) => StorageError::BadCredentials { at },

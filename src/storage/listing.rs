@@ -54,7 +54,9 @@ impl Store {
             // A server that answers with more than was asked for must not make us delete it.
             .filter(|o| o.key.starts_with(&prefix))
             .collect();
-        let next = found.next_continuation_token().filter(|_| found.is_truncated() == Some(true));
+        let next = found
+            .next_continuation_token()
+            .filter(|_| found.is_truncated() == Some(true));
         Ok(Page {
             objects,
             next: next.map(str::to_owned),

@@ -166,7 +166,13 @@ mod tests {
             ("s3://ml-data/", "ml-data", "", "", "s3://ml-data"),
             ("s3://ml-data/runs", "ml-data", "runs", "runs/", "s3://ml-data/runs"),
             ("s3://ml-data/runs//", "ml-data", "runs", "runs/", "s3://ml-data/runs"),
-            ("s3://a.b-1/x y/ü=1", "a.b-1", "x y/ü=1", "x y/ü=1/", "s3://a.b-1/x y/ü=1"),
+            (
+                "s3://a.b-1/x y/ü=1",
+                "a.b-1",
+                "x y/ü=1",
+                "x y/ü=1/",
+                "s3://a.b-1/x y/ü=1",
+            ),
         ] {
             let location = at(text);
             assert_eq!((location.bucket(), location.key()), (bucket, key), "{text}");
@@ -179,9 +185,27 @@ mod tests {
     fn refuses_what_is_none() {
         let long = format!("s3://bucket/{}", "x".repeat(1025));
         for text in [
-            "", "ml-data/runs", "S3://bucket/a", "s3:/bucket", "s3://", "s3:///a", "s3://ab", "s3://Bucket", "s3://-bucket",
-            "s3://.hidden", "s3://a..b", "s3://127.0.0.1/x", "s3://bu cket/x", "s3://../x", "s3://bucket/a/../b", "s3://bucket/./b",
-            "s3://bucket//a", "s3://bucket/a//b", "s3://bucket/a\nb", "s3://bucket/a\0b", &long,
+            "",
+            "ml-data/runs",
+            "S3://bucket/a",
+            "s3:/bucket",
+            "s3://",
+            "s3:///a",
+            "s3://ab",
+            "s3://Bucket",
+            "s3://-bucket",
+            "s3://.hidden",
+            "s3://a..b",
+            "s3://127.0.0.1/x",
+            "s3://bu cket/x",
+            "s3://../x",
+            "s3://bucket/a/../b",
+            "s3://bucket/./b",
+            "s3://bucket//a",
+            "s3://bucket/a//b",
+            "s3://bucket/a\nb",
+            "s3://bucket/a\0b",
+            &long,
         ] {
             assert!(text.parse::<Location>().is_err(), "{text}");
         }
@@ -191,8 +215,14 @@ mod tests {
     fn knows_the_folders_of_studies_and_trials() {
         let output = at("s3://ml-data/runs/");
         let study = output.study_folder("molding").unwrap();
-        assert_eq!(study.trial_folder(17).unwrap().to_string(), "s3://ml-data/runs/molding/17");
-        assert_eq!(at("s3://ml-data").study_folder("m").unwrap().to_string(), "s3://ml-data/m");
+        assert_eq!(
+            study.trial_folder(17).unwrap().to_string(),
+            "s3://ml-data/runs/molding/17"
+        );
+        assert_eq!(
+            at("s3://ml-data").study_folder("m").unwrap().to_string(),
+            "s3://ml-data/m"
+        );
         assert!(output.join("../x").is_err());
         let around: Vec<_> = study.ancestors().map(|l| l.to_string()).collect();
         assert_eq!(around, ["s3://ml-data/runs", "s3://ml-data"]);

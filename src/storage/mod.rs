@@ -13,8 +13,8 @@ use std::{fmt, time::Duration};
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
-        retry::RetryConfig, timeout::TimeoutConfig,
+        BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig,
     },
 };
 
@@ -95,7 +95,12 @@ impl Store {
                     .with_initial_backoff(Duration::from_millis(200))
                     .with_max_backoff(BACKOFF),
             )
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER).build())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .read_timeout(ANSWER)
+                    .build(),
+            )
             // Sums cost time, and not every server knows them; TCP has its own.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
@@ -121,7 +126,14 @@ impl Store {
     pub async fn create_bucket(&self, bucket: &Location) -> Result<(), StorageError> {
         match self.client.create_bucket().bucket(bucket.bucket()).send().await {
             Ok(_) => Ok(()),
-            Err(e) if matches!(error::sent(&e), Some(("BucketAlreadyOwnedByYou" | "BucketAlreadyExists", _))) => Ok(()),
+            Err(e)
+                if matches!(
+                    error::sent(&e),
+                    Some(("BucketAlreadyOwnedByYou" | "BucketAlreadyExists", _))
+                ) =>
+            {
+                Ok(())
+            }
             Err(e) => Err(self.attempt("create the bucket", bucket).failed(&e)),
         }
     }

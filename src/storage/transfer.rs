@@ -28,7 +28,9 @@ impl Store {
                 continue; // A marker that some programs leave for a folder.
             }
             // Checked as every location is: no `..`, nothing empty, so that nothing lands outside `path`.
-            let from = at.join(relative).map_err(|_| StorageError::BadName { at: at.to_string() })?;
+            let from = at
+                .join(relative)
+                .map_err(|_| StorageError::BadName { at: at.to_string() })?;
             files += u64::from(self.download_file(&from, &path.join(relative)).await?);
         }
         Ok(files)
@@ -86,7 +88,15 @@ impl Store {
         let body = ByteStream::from_path(path)
             .await
             .map_err(|e| StorageError::local(path)(std::io::Error::other(e)))?;
-        match self.client.put_object().bucket(at.bucket()).key(at.key()).body(body).send().await {
+        match self
+            .client
+            .put_object()
+            .bucket(at.bucket())
+            .key(at.key())
+            .body(body)
+            .send()
+            .await
+        {
             Ok(_) => Ok(()),
             Err(e) => Err(self.attempt("write", at).failed(&e)),
         }

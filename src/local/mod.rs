@@ -1,0 +1,3 @@
+//! Studies on one machine.
+
+pub mod s3;

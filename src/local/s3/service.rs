@@ -1,0 +1,595 @@
+//! The S3 operations over a folder.
+//!
+//! `s3s-fs` does the streaming, the checksums and the multipart uploads, in a scratch folder, from where finished objects are
+//! moved to their place. What it does not do, or does in a way that files written by other processes confuse, is done here:
+//! listings, conditions, ETags (its stored ones outlive the content), deletion, and no file beside the buckets.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, dto::*, s3_error};
+use s3s_fs::FileSystem;
+
+use super::{
+    disk::{self, etag, is_absent, is_path},
+    listing::{self, Shown},
+};
+
+/// The most keys in a page of a listing.
+const PAGE: i32 = 1000;
+/// The scratch folder's bucket for finished uploads.
+const DONE: &str = "done";
+
+/// A folder as an S3 server.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    /// Over the root: reads only.
+    files: FileSystem,
+    /// Over the scratch folder: what is being written.
+    uploads: FileSystem,
+    scratch: PathBuf,
+    next: AtomicU64,
+    /// Held while a condition is checked and what depends on it is done.
+    writing: Mutex<()>,
+    /// What clients said about objects beside their content, for as long as the program runs: `(bucket, key)`.
+    attributes: Mutex<HashMap<(String, String), Metadata>>,
+    /// The same of multipart uploads under way, by their id.
+    pending: Mutex<HashMap<String, Metadata>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What an error of the disk is for a client. No message: paths of this machine are nobody's business.
+fn failed(error: io::Error) -> S3Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => s3_error!(error, PreconditionFailed),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => s3_error!(error, AccessDenied),
+        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidFilename => s3_error!(
+            error,
+            InvalidRequest,
+            "a folder stands where the object has to go, or an object where a folder has to be"
+        ),
+        _ => s3_error!(error, InternalError),
+    }
+}
+
+impl Folder {
+    /// A server over `root`; `scratch` is the name of a folder in it for what is being written.
+    pub fn new(root: &Path, scratch: &str) -> io::Result<Self> {
+        let scratch = root.join(scratch);
+        fs::create_dir_all(scratch.join(DONE))?;
+        let open = |path: &Path| FileSystem::new(path).map_err(|e| io::Error::other(format!("{e:?}")));
+        Ok(Self {
+            root: root.to_owned(),
+            files: open(root)?,
+            uploads: open(&scratch)?,
+            scratch,
+            next: AtomicU64::new(0),
+            writing: Mutex::new(()),
+            attributes: Mutex::default(),
+            pending: Mutex::default(),
+        })
+    }
+
+    /// A bucket's folder.
+    fn bucket(&self, bucket: &str) -> S3Result<PathBuf> {
+        let path = self.root.join(bucket);
+        let is_folder = fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir());
+        if is_folder && s3s::path::check_bucket_name(bucket) {
+            Ok(path)
+        } else {
+            Err(s3_error!(NoSuchBucket))
+        }
+    }
+
+    /// Where an object that is to be written goes.
+    fn target(&self, bucket: &str, key: &str) -> S3Result<PathBuf> {
+        let folder = self.bucket(bucket)?;
+        if !is_path(key) {
+            return Err(s3_error!(InvalidArgument, "this key cannot be the path of a file"));
+        }
+        Ok(folder.join(key))
+    }
+
+    /// An object that can be read, and what is known of its file.
+    fn object(&self, bucket: &str, key: &str) -> S3Result<(PathBuf, fs::Metadata)> {
+        let folder = self.bucket(bucket)?;
+        if !is_path(key) {
+            return Err(s3_error!(NoSuchKey));
+        }
+        let path = folder.join(key);
+        match fs::metadata(&path) {
+            Ok(found) if found.is_file() => Ok((path, found)),
+            Ok(_) => Err(s3_error!(NoSuchKey)),
+            Err(e) if is_absent(&e) => Err(s3_error!(NoSuchKey)),
+            Err(e) => Err(failed(e)),
+        }
+    }
+
+    /// The ETag of what is at a path, a link itself included; `None` where there is no object.
+    fn etag_at(path: &Path) -> Option<String> {
+        let found = fs::metadata(path).or_else(|_| fs::symlink_metadata(path)).ok()?;
+        (!found.is_dir()).then(|| etag(&found))
+    }
+
+    /// Whether a condition on the ETag holds for `path`.
+    fn holds(condition: Option<&ETagCondition>, path: &Path) -> S3Result<()> {
+        let current = || Self::etag_at(path);
+        let holds = match condition {
+            None => true,
+            Some(ETagCondition::Any) => current().is_some(),
+            Some(ETagCondition::ETag(wanted)) => current().as_deref() == Some(wanted.value()),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(s3_error!(PreconditionFailed))
+        }
+    }
+
+    /// Moves what was uploaded to its place, where the conditions hold; gives its ETag.
+    fn place(
+        &self,
+        from: &Path,
+        to: &Path,
+        if_match: Option<&ETagCondition>,
+        if_none_match: Option<&ETagCondition>,
+    ) -> S3Result<ETag> {
+        let _writing = lock(&self.writing);
+        let placed = Self::holds(if_match, to).and_then(|()| match if_none_match {
+            Some(ETagCondition::ETag(unwanted)) if Self::etag_at(to).as_deref() == Some(unwanted.value()) => {
+                Err(s3_error!(PreconditionFailed))
+            }
+            condition => disk::place(from, to, matches!(condition, Some(ETagCondition::Any))).map_err(failed),
+        });
+        if let Err(e) = placed {
+            let _ = fs::remove_file(from);
+            return Err(e);
+        }
+        let written = fs::metadata(to).map_err(failed)?;
+        Ok(ETag::Strong(etag(&written)))
+    }
+
+    fn remember(&self, bucket: String, key: String, metadata: Option<Metadata>) {
+        let mut attributes = lock(&self.attributes);
+        match metadata {
+            Some(metadata) => attributes.insert((bucket, key), metadata),
+            None => attributes.remove(&(bucket, key)),
+        };
+    }
+
+    fn remembered(&self, bucket: &str, key: &str) -> Option<Metadata> {
+        lock(&self.attributes)
+            .get(&(bucket.to_owned(), key.to_owned()))
+            .cloned()
+    }
+
+    /// Deletes an object; fine where there is none.
+    fn delete(&self, folder: &Path, key: &str, condition: Option<&ETagCondition>) -> S3Result<()> {
+        let bare = key.strip_suffix('/').unwrap_or(key);
+        if !is_path(bare) {
+            return Ok(());
+        }
+        let path = folder.join(bare);
+        let _writing = lock(&self.writing);
+        let removed = match fs::symlink_metadata(&path) {
+            // A folder is no object. The marker of one that is empty may go.
+            Ok(found) if found.is_dir() => {
+                if bare.len() < key.len() {
+                    let _ = fs::remove_dir(&path);
+                }
+                return Ok(());
+            }
+            Ok(_) if bare.len() < key.len() => return Ok(()),
+            Ok(_) => {
+                Self::holds(condition, &path)?;
+                fs::remove_file(&path)
+            }
+            Err(e) => Err(e),
+        };
+        match removed {
+            Err(e) if !is_absent(&e) => Err(failed(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A name in the scratch folder that nothing else has.
+    fn fresh(&self) -> String {
+        format!("object-{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Removes what `s3s-fs` notes beside a finished upload; it names these files after the key.
+    fn forget_notes(&self) {
+        let Ok(entries) = fs::read_dir(&self.scratch) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".bucket-") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// A page of a listing, for either version of the operation.
+struct Page {
+    contents: Vec<Object>,
+    prefixes: Vec<CommonPrefix>,
+    /// The last key of the page, where more follow.
+    more: Option<String>,
+}
+
+/// What either version asks for.
+struct Asked<'a> {
+    bucket: &'a str,
+    prefix: Option<&'a str>,
+    delimiter: Option<&'a str>,
+    after: Option<String>,
+    most: i32,
+    encode: bool,
+}
+
+impl Folder {
+    async fn page(&self, asked: Asked<'_>) -> S3Result<Page> {
+        let folder = self.bucket(asked.bucket)?;
+        let prefix = asked.prefix.unwrap_or_default().to_owned();
+        let delimiter = asked.delimiter.map(str::to_owned);
+        let found = tokio::task::spawn_blocking(move || listing::list(&folder, &prefix, delimiter.as_deref()))
+            .await
+            .map_err(|e| s3_error!(e, InternalError))?
+            .map_err(failed)?;
+        let name = |key: &str| {
+            if asked.encode {
+                listing::encoded(key)
+            } else {
+                key.to_owned()
+            }
+        };
+        let mut page = Page {
+            contents: Vec::new(),
+            prefixes: Vec::new(),
+            more: None,
+        };
+        let most = usize::try_from(asked.most.clamp(0, PAGE)).unwrap_or_default();
+        let mut last = None;
+        let follows = |key: &String| asked.after.as_ref().is_none_or(|after| key > after);
+        for (key, shown) in found.into_iter().filter(|(key, _)| follows(key)) {
+            if page.contents.len() + page.prefixes.len() == most {
+                page.more = last;
+                break;
+            }
+            match shown {
+                Shown::Prefix => page.prefixes.push(CommonPrefix {
+                    prefix: Some(name(&key)),
+                }),
+                Shown::Object(file) => page.contents.push(Object {
+                    key: Some(name(&key)),
+                    size: i64::try_from(file.len()).ok(),
+                    e_tag: Some(ETag::Strong(etag(&file))),
+                    last_modified: file.modified().ok().map(Timestamp::from),
+                    ..Object::default()
+                }),
+            }
+            last = Some(key);
+        }
+        Ok(page)
+    }
+}
+
+/// A key as a continuation token, which has to survive XML.
+fn token(key: &str) -> String {
+    key.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_token(token: &str) -> S3Result<String> {
+    let digits: Vec<u8> = token
+        .chars()
+        .filter_map(|c| c.to_digit(16))
+        .filter_map(|d| u8::try_from(d).ok())
+        .collect();
+    let bytes = digits
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+        .collect();
+    String::from_utf8(bytes).map_err(|_| s3_error!(InvalidArgument, "the continuation token is none of this server's"))
+}
+
+#[async_trait::async_trait]
+impl S3 for Folder {
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+        self.files.create_bucket(req).await
+    }
+
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.bucket(&req.input.bucket)?;
+        self.files.head_bucket(req).await
+    }
+
+    async fn get_bucket_location(
+        &self,
+        req: S3Request<GetBucketLocationInput>,
+    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        self.bucket(&req.input.bucket)?;
+        self.files.get_bucket_location(req).await
+    }
+
+    async fn list_buckets(&self, req: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+        self.files.list_buckets(req).await
+    }
+
+    async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
+        let folder = self.bucket(&req.input.bucket)?;
+        match fs::remove_dir(folder) {
+            Ok(()) => Ok(S3Response::new(DeleteBucketOutput {})),
+            Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Err(s3_error!(e, BucketNotEmpty)),
+            Err(e) => Err(failed(e)),
+        }
+    }
+
+    async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
+        let input = req.input;
+        let encode = input
+            .encoding_type
+            .as_ref()
+            .is_some_and(|e| e.as_str() == EncodingType::URL);
+        let most = input.max_keys.unwrap_or(PAGE);
+        let page = self
+            .page(Asked {
+                bucket: &input.bucket,
+                prefix: input.prefix.as_deref(),
+                delimiter: input.delimiter.as_deref(),
+                after: input.marker.clone(),
+                most,
+                encode,
+            })
+            .await?;
+        Ok(S3Response::new(ListObjectsOutput {
+            contents: Some(page.contents),
+            common_prefixes: Some(page.prefixes),
+            is_truncated: Some(page.more.is_some()),
+            next_marker: page.more.map(|key| if encode { listing::encoded(&key) } else { key }),
+            delimiter: input.delimiter,
+            encoding_type: input.encoding_type,
+            marker: input.marker,
+            max_keys: Some(most),
+            name: Some(input.bucket),
+            prefix: input.prefix,
+            ..ListObjectsOutput::default()
+        }))
+    }
+
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let input = req.input;
+        let encode = input
+            .encoding_type
+            .as_ref()
+            .is_some_and(|e| e.as_str() == EncodingType::URL);
+        let most = input.max_keys.unwrap_or(PAGE);
+        let from = input.continuation_token.as_deref().map(from_token).transpose()?;
+        let page = self
+            .page(Asked {
+                bucket: &input.bucket,
+                prefix: input.prefix.as_deref(),
+                delimiter: input.delimiter.as_deref(),
+                after: from.max(input.start_after.clone()),
+                most,
+                encode,
+            })
+            .await?;
+        Ok(S3Response::new(ListObjectsV2Output {
+            key_count: i32::try_from(page.contents.len() + page.prefixes.len()).ok(),
+            contents: Some(page.contents),
+            common_prefixes: Some(page.prefixes),
+            is_truncated: Some(page.more.is_some()),
+            next_continuation_token: page.more.as_deref().map(token),
+            continuation_token: input.continuation_token,
+            delimiter: input.delimiter,
+            encoding_type: input.encoding_type,
+            max_keys: Some(most),
+            name: Some(input.bucket),
+            prefix: input.prefix,
+            start_after: input.start_after,
+            ..ListObjectsV2Output::default()
+        }))
+    }
+
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        let input = req.input;
+        let (path, file) = self.object(&input.bucket, &input.key)?;
+        Self::holds(input.if_match.as_ref(), &path)?;
+        Ok(S3Response::new(HeadObjectOutput {
+            content_length: i64::try_from(file.len()).ok(),
+            e_tag: Some(ETag::Strong(etag(&file))),
+            last_modified: file.modified().ok().map(Timestamp::from),
+            metadata: self.remembered(&input.bucket, &input.key),
+            ..HeadObjectOutput::default()
+        }))
+    }
+
+    async fn get_object(&self, mut req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let (bucket, key) = (req.input.bucket.clone(), req.input.key.clone());
+        let (path, file) = self.object(&bucket, &key)?;
+        Self::holds(req.input.if_match.take().as_ref(), &path)?;
+        if let Some(unwanted) = req.input.if_none_match.take()
+            && Self::holds(Some(&unwanted), &path).is_ok()
+        {
+            return Err(s3_error!(NotModified));
+        }
+        // Whether it may be read, before `s3s-fs` takes that for its absence.
+        fs::File::open(&path).map_err(failed)?;
+        let mut answer = self.files.get_object(req).await?;
+        answer.output.e_tag = Some(ETag::Strong(etag(&file)));
+        answer.output.metadata = self.remembered(&bucket, &key);
+        Ok(answer)
+    }
+
+    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let (bucket, key) = (req.input.bucket.clone(), req.input.key.clone());
+        if let Some(marker) = key.strip_suffix('/') {
+            // The marker that some programs leave for a folder.
+            fs::create_dir_all(self.target(&bucket, marker)?).map_err(failed)?;
+            return Ok(S3Response::new(PutObjectOutput::default()));
+        }
+        let target = self.target(&bucket, &key)?;
+        let (if_match, if_none_match) = (req.input.if_match.take(), req.input.if_none_match.take());
+        let metadata = req.input.metadata.take();
+        let name = self.fresh();
+        DONE.clone_into(&mut req.input.bucket);
+        req.input.key.clone_from(&name);
+        let mut answer = self.uploads.put_object(req).await;
+        self.forget_notes();
+        let from = self.scratch.join(DONE).join(name);
+        if let Ok(answer) = &mut answer {
+            answer.output.e_tag = Some(self.place(&from, &target, if_match.as_ref(), if_none_match.as_ref())?);
+            self.remember(bucket, key, metadata);
+        } else {
+            let _ = fs::remove_file(from);
+        }
+        answer
+    }
+
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+        let input = req.input;
+        let CopySource::Bucket { bucket, key, .. } = &input.copy_source else {
+            return Err(s3_error!(NotImplemented));
+        };
+        let (source, _) = self.object(bucket, key)?;
+        Self::holds(input.copy_source_if_match.as_ref(), &source)?;
+        if input.copy_source_if_none_match.is_some()
+            || input.copy_source_if_modified_since.is_some()
+            || input.copy_source_if_unmodified_since.is_some()
+        {
+            return Err(s3_error!(NotImplemented));
+        }
+        let target = self.target(&input.bucket, &input.key)?;
+        let replaces = input
+            .metadata_directive
+            .as_ref()
+            .is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+        let metadata = if replaces {
+            input.metadata
+        } else {
+            self.remembered(bucket, key)
+        };
+        let from = self.scratch.join(DONE).join(self.fresh());
+        tokio::fs::copy(&source, &from).await.map_err(failed)?;
+        let e_tag = self.place(&from, &target, None, None)?;
+        self.remember(input.bucket, input.key, metadata);
+        Ok(S3Response::new(CopyObjectOutput {
+            copy_object_result: Some(CopyObjectResult {
+                e_tag: Some(e_tag),
+                last_modified: fs::metadata(&target)
+                    .and_then(|m| m.modified())
+                    .ok()
+                    .map(Timestamp::from),
+                ..CopyObjectResult::default()
+            }),
+            ..CopyObjectOutput::default()
+        }))
+    }
+
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let input = req.input;
+        let folder = self.bucket(&input.bucket)?;
+        self.delete(&folder, &input.key, input.if_match.as_ref())?;
+        self.remember(input.bucket, input.key, None);
+        Ok(S3Response::new(DeleteObjectOutput::default()))
+    }
+
+    async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let input = req.input;
+        let folder = self.bucket(&input.bucket)?;
+        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+        for object in input.delete.objects {
+            let condition = object.e_tag.map(ETagCondition::ETag);
+            match self.delete(&folder, &object.key, condition.as_ref()) {
+                Ok(()) => {
+                    self.remember(input.bucket.clone(), object.key.clone(), None);
+                    deleted.push(DeletedObject {
+                        key: Some(object.key),
+                        ..DeletedObject::default()
+                    });
+                }
+                Err(e) => errors.push(Error {
+                    code: Some(e.code().as_str().to_owned()),
+                    key: Some(object.key),
+                    ..Error::default()
+                }),
+            }
+        }
+        let quiet = input.delete.quiet == Some(true);
+        Ok(S3Response::new(DeleteObjectsOutput {
+            deleted: (!quiet).then_some(deleted),
+            errors: Some(errors),
+            ..DeleteObjectsOutput::default()
+        }))
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        mut req: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let (bucket, key) = (req.input.bucket.clone(), req.input.key.clone());
+        self.target(&bucket, &key)?;
+        let metadata = req.input.metadata.take();
+        DONE.clone_into(&mut req.input.bucket);
+        req.input.key = self.fresh();
+        let mut answer = self.uploads.create_multipart_upload(req).await?;
+        if let (Some(id), Some(metadata)) = (answer.output.upload_id.clone(), metadata) {
+            lock(&self.pending).insert(id, metadata);
+        }
+        answer.output.bucket = Some(bucket);
+        answer.output.key = Some(key);
+        Ok(answer)
+    }
+
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        self.uploads.upload_part(req).await
+    }
+
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        self.uploads.list_parts(req).await
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        mut req: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let (bucket, key) = (req.input.bucket.clone(), req.input.key.clone());
+        let target = self.target(&bucket, &key)?;
+        let (if_match, if_none_match) = (req.input.if_match.take(), req.input.if_none_match.take());
+        let metadata = lock(&self.pending).remove(&req.input.upload_id);
+        let name = self.fresh();
+        DONE.clone_into(&mut req.input.bucket);
+        req.input.key.clone_from(&name);
+        self.uploads.complete_multipart_upload(req).await?;
+        self.forget_notes();
+        let from = self.scratch.join(DONE).join(name);
+        let e_tag = self.place(&from, &target, if_match.as_ref(), if_none_match.as_ref())?;
+        self.remember(bucket.clone(), key.clone(), metadata);
+        Ok(S3Response::new(CompleteMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            e_tag: Some(e_tag),
+            ..CompleteMultipartUploadOutput::default()
+        }))
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        req: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        lock(&self.pending).remove(&req.input.upload_id);
+        self.uploads.abort_multipart_upload(req).await
+    }
+}
