@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
 use super::{
     entry::{Entry, ReportsEntry, StatusEntry, StudyEntry, TrialEntry},
     journal::{Journal, JournalError},
@@ -107,7 +109,8 @@ impl Ledger {
         let is_new = before.phase != status.phase
             || before.start_time != status.start_time
             || before.completion_time != status.completion_time
-            || before.idle != status.idle;
+            || before.idle != status.idle
+            || !same_conditions(&before.conditions, &status.conditions);
         if is_new {
             let own = StudyStatus { best: None, top: Vec::new(), results: None, ..status.clone() };
             self.record(Entry::StudyStatus(Box::new(own)), space)?;
@@ -151,6 +154,12 @@ impl Ledger {
     }
 }
 
+/// Whether the same conditions hold for the same reasons.
+fn same_conditions(a: &[Condition], b: &[Condition]) -> bool {
+    let same = |a: &Condition, b: &Condition| a.type_ == b.type_ && a.status == b.status && a.reason == b.reason;
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+}
+
 /// Where `line`, a part of `bytes`, starts in it.
 fn bytes_before(bytes: &[u8], line: &[u8]) -> usize {
     (line.as_ptr() as usize).saturating_sub(bytes.as_ptr() as usize)
@@ -175,7 +184,10 @@ impl State {
             Entry::Study(study) => self.study = Some(*study),
             Entry::Trial(trial) => self.create(*trial, space)?,
             Entry::Status(entry) => self.known(entry.number)?.take(entry.status),
-            Entry::Reports(entry) => self.known(entry.number)?.reports = entry.into_reports(),
+            Entry::Reports(entry) => {
+                let trial = self.known(entry.number)?;
+                trial.reports = entry.into_reports();
+            }
             Entry::Request(entry) => {
                 self.snapshot.requests.retain(|r| r.request != entry.request);
                 self.decided.insert(entry.request.uid);
