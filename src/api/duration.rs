@@ -5,6 +5,9 @@ use std::{borrow::Cow, fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// The longest that can be written: short enough to be added to any time stamp of this millennium.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(6000 * 366 * 86_400);
+
 /// A length of time, not negative, written as Go does: `90s`, `30m`, `1h30m`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(pub std::time::Duration);
@@ -26,11 +29,32 @@ impl FromStr for Duration {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is no duration: write it like 90s, 30m or 1h30m");
-        let parsed = kube::core::Duration::from_str(text).map_err(|_| wrong())?;
-        if parsed.is_negative() {
-            return Err(wrong());
+        let mut rest = text;
+        let mut total = std::time::Duration::ZERO;
+        loop {
+            let digits = rest.find(|c: char| c != '.' && !c.is_ascii_digit()).ok_or_else(wrong)?;
+            let (number, after) = rest.split_at(digits);
+            let unit = after
+                .find(|c: char| c == '.' || c.is_ascii_digit())
+                .unwrap_or(after.len());
+            let (unit, after) = after.split_at(unit);
+            let seconds = match unit {
+                "ns" => 1e-9,
+                "us" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                _ => return Err(wrong()),
+            };
+            let number: f64 = number.parse().map_err(|_| wrong())?;
+            let part = std::time::Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+            total = total.checked_add(part).filter(|t| *t <= LONGEST).ok_or_else(wrong)?;
+            if after.is_empty() {
+                return Ok(Self(total));
+            }
+            rest = after;
         }
-        Ok(Self(parsed.into()))
     }
 }
 
@@ -76,10 +100,11 @@ impl JsonSchema for Duration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let (rule, message) = super::rules::DURATION;
         json_schema!({
             "type": "string",
             "maxLength": 32,
-            "pattern": "^([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h))+$"
+            "x-kubernetes-validations": [{"rule": rule, "message": message}]
         })
     }
 }
@@ -102,7 +127,22 @@ mod tests {
             assert_eq!(duration.0.as_secs_f64(), seconds, "{text}");
             assert_eq!(duration.to_string(), shown, "{text}");
         }
-        for text in ["", "10", "-5s", "1 h", "h", "5x", "٣s"] {
+        for text in [
+            "",
+            "10",
+            "-5s",
+            "1 h",
+            "h",
+            "5x",
+            "٣s",
+            ".s",
+            "1.1.1s",
+            "1h30",
+            "999999999999999999h",
+            "NaNs",
+            "infs",
+            "1µ",
+        ] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
     }

@@ -8,7 +8,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, ParameterMap};
+use super::{Duration, ParameterMap, rules};
 
 /// What came out of the study so far: a bounded summary, which follows from the trials.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,7 @@ pub struct StudyStatus {
 
     /// Ready, Suspended, Complete, Failed, StorageDegraded, each with a reason and a message; `kubectl wait --for=condition=Complete` works.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "rules::conditions")]
     pub conditions: Vec<Condition>,
 
     /// The highest number that a trial of this study has or had. Numbers are never used twice.
@@ -37,6 +38,7 @@ pub struct StudyStatus {
 
     /// The best trials so far, best first, at most 50.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub top: Vec<RankedTrial>,
 
     /// Where the result files are.
@@ -115,17 +117,22 @@ pub struct TrialCounts {
 #[serde(rename_all = "camelCase")]
 pub struct BestTrial {
     /// Its name.
+    #[schemars(length(max = 253))]
     pub trial: String,
     /// Its number.
     pub number: u32,
     /// The value of each objective.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub objectives: Vec<f64>,
     /// Its configuration.
+    #[schemars(schema_with = "rules::configuration")]
     pub parameters: ParameterMap,
     /// The numbers of its report; at most 64.
+    #[schemars(schema_with = "rules::metrics")]
     pub metrics: BTreeMap<String, f64>,
     /// Its folder, where the storage strategy keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
     pub output_path: Option<String>,
 }
 
@@ -136,6 +143,7 @@ pub struct RankedTrial {
     /// Its number.
     pub number: u32,
     /// The value of each objective.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub objectives: Vec<f64>,
 }
 
@@ -144,12 +152,16 @@ pub struct RankedTrial {
 #[serde(rename_all = "camelCase")]
 pub struct ResultPaths {
     /// `study_results.csv`: a row for each observation.
+    #[schemars(length(max = 2048))]
     pub trials: String,
     /// `best_result.json`: the best row as an object; there once a trial has an objective.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
     pub best: Option<String>,
     /// `study_config.json`: the spec, the study's UID and the program's version.
+    #[schemars(length(max = 2048))]
     pub config: String,
     /// `report.html`: charts and a table in one file that opens offline.
+    #[schemars(length(max = 2048))]
     pub report: String,
 }

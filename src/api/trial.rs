@@ -8,10 +8,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ParameterMap;
+use super::{ParameterMap, rules};
 
-/// One configuration that a study runs. A person creates one without `number`, by `generateName`,
-/// to queue a configuration: a request, which the study turns into a numbered trial.
+/// A configuration of a study, and what became of the wish to run it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[kube(
@@ -22,19 +21,47 @@ use super::ParameterMap;
     shortname = "hpt",
     namespaced,
     status = "TrialStatus",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    doc = "One configuration that a study runs. A person creates one without `number`, by `generateName`, to queue a configuration: a request, which the study turns into a numbered trial.",
+    validation = Rule::new(
+        "!has(self.spec.number) || self.metadata.name == self.spec.studyRef.name + '-' + string(self.spec.number)"
+    )
+    .message("a trial with a number is named `<study>-<number>`; to queue a configuration leave `number` out: the study sets it")
+    .field_path(".metadata.name"),
+    validation = Rule::new(
+        "has(self.spec.number) || !self.metadata.name.matches('^' + self.spec.studyRef.name + '-[0-9]+$')"
+    )
+    .message("names like `<study>-<number>` belong to the trials that the study itself creates: use `generateName`, or another name")
+    .field_path(".metadata.name"),
+    printcolumn(name = "Study", type_ = "string", json_path = ".spec.studyRef.name", description = "The study it belongs to."),
+    printcolumn(name = "Number", type_ = "integer", json_path = ".spec.number", description = "Its number; none for a request."),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where the trial stands."),
+    printcolumn(name = "Objective", type_ = "number", json_path = ".status.objectives[0]", description = "The objective's value."),
+    printcolumn(name = "Workflow", type_ = "string", json_path = ".status.workflow", description = "Its current or last Workflow."),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Parameters", type_ = "string", json_path = ".spec.parameters", priority = 1, description = "Its configuration.")
 )]
+#[x_kube(validation = Rule::new(
+    "self == oldSelf || (self.stop && !oldSelf.stop && self.studyRef == oldSelf.studyRef \
+     && (has(self.number) ? self.number : 0) == (has(oldSelf.number) ? oldSelf.number : 0) \
+     && (has(self.continues) ? self.continues : 0) == (has(oldSelf.continues) ? oldSelf.continues : 0) \
+     && has(self.origin) == has(oldSelf.origin) && (!has(self.origin) || self.origin == oldSelf.origin))"
+)
+.message("a trial cannot be changed once it is there, but for `stop`, which can be set to true: create another trial instead")
+.reason(Reason::FieldValueForbidden))]
 pub struct TrialSpec {
     /// The study in the same namespace that this trial belongs to.
     pub study_ref: StudyRef,
 
     /// The trial's number in its study, from 1. Set by the program, never by a person, and never used twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub number: Option<u32>,
 
     /// The value of each active parameter by its name; inactive ones are absent.
     /// In a request, what is left out takes the parameter's default.
     #[serde(default)]
+    #[schemars(schema_with = "rules::configuration")]
     pub parameters: ParameterMap,
 
     /// What proposed this configuration. Set by the program.
@@ -43,10 +70,12 @@ pub struct TrialSpec {
 
     /// The number of the trial whose folder this one goes on from. Set by the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub continues: Option<u32>,
 
     /// Ends this trial. What it reported until then counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
     pub stop: bool,
 }
 
@@ -55,6 +84,8 @@ pub struct TrialSpec {
 #[serde(rename_all = "camelCase")]
 pub struct StudyRef {
     /// The study's name.
+    #[schemars(length(max = 52))]
+    #[x_kube(validation = rules::STUDY_NAME)]
     pub name: String,
 }
 
@@ -64,6 +95,7 @@ pub struct StudyRef {
 pub struct Origin {
     /// The sampler that proposed it; `default` for the parameters' defaults, which are tried first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
     pub sampler: Option<String>,
 
     /// Of a chain, the position from 0 of the sampler in it.
@@ -72,6 +104,7 @@ pub struct Origin {
 
     /// The place, from 0, in the sampler's own sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 9007199254740992_u64))]
     pub index: Option<u64>,
 
     /// The request that asked for it.
@@ -84,8 +117,10 @@ pub struct Origin {
 #[serde(rename_all = "camelCase")]
 pub struct RequestRef {
     /// The request's name.
+    #[schemars(length(max = 253))]
     pub name: String,
     /// The request's UID.
+    #[schemars(length(max = 128))]
     pub uid: String,
 }
 
@@ -140,14 +175,17 @@ pub struct TrialStatus {
 
     /// The name of the current or last attempt's Workflow, or of its process without a cluster: `<study>-<number>-<attempt>`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
     pub workflow: Option<String>,
 
     /// The value of each of the study's objectives, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub objectives: Vec<f64>,
 
     /// The numbers of the report that gave the objectives; at most 64, the first by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "rules::metrics")]
     pub metrics: BTreeMap<String, f64>,
 
     /// The iteration of the report that gave the objectives: `epochs` where the file has it, else the report's place from 1.
@@ -156,10 +194,12 @@ pub struct TrialStatus {
 
     /// Why the trial is in its phase, one word.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub reason: Option<String>,
 
     /// Why the trial is in its phase, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32768))]
     pub message: Option<String>,
 
     /// Whether the trial's folder is still there. `Deleted` once nothing of it is left.
@@ -201,7 +241,9 @@ pub enum Files {
 #[serde(rename_all = "camelCase")]
 pub struct ObjectVersion {
     /// The ETag as the server gave it.
+    #[schemars(length(max = 1024))]
     pub etag: String,
     /// Its LastModified as the server gave it, in RFC 3339.
+    #[schemars(length(max = 64))]
     pub last_modified: String,
 }

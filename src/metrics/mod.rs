@@ -1,13 +1,28 @@
 //! Metrics files: bytes in, values out, and a typed reason for everything that can be wrong with them.
 //!
+//! A file is one JSON object of numbers, one whose values are lists with an entry for each iteration (as Keras histories are), or JSON
+//! Lines with an object for each report; plain, or packed as Argo packs an artifact. See [`Objective::read`].
+//!
 //! Pure: no clients, no clocks.
+
+mod error;
+mod json;
+mod objective;
+mod reports;
+#[cfg(test)]
+mod tests;
+mod unpack;
 
 use std::collections::BTreeMap;
 
-use crate::api::{FieldErrors, Goal};
+pub use error::MetricsError;
+pub use objective::Objective;
 
 /// The largest metrics file that is read, in bytes (after unpacking).
 pub const MAX_BYTES: usize = 16 << 20;
+
+/// How many values a metrics file has at most: numbers, keys and reports. It bounds the memory that a file takes.
+pub const MAX_VALUES: usize = 1 << 20;
 
 /// One report of a trial: the numbers it gave together.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,13 +31,6 @@ pub struct Report {
     pub iteration: f64,
     /// Every number by its name; may be NaN or infinite.
     pub metrics: BTreeMap<String, f64>,
-}
-
-/// The compiled objective of a study.
-#[derive(Debug)]
-pub struct Objective {
-    /// Whether less or more is better.
-    pub goal: Goal,
 }
 
 /// What a metrics file says about its trial.
@@ -36,50 +44,4 @@ pub struct Reading {
     pub metrics: BTreeMap<String, f64>,
     /// All reports where there are several, in order, each with its objective (NaN where it has none); empty where there is one.
     pub reports: Vec<(f64, Report)>,
-}
-
-/// Why a metrics file gives no objective. The variant's name is the reason that users see.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MetricsError {
-    /// There is none.
-    #[error("no metrics file at {0}: the trial has to write it before it ends")]
-    MetricsMissing(String),
-}
-
-impl MetricsError {
-    /// The variant's name.
-    pub fn reason(&self) -> &'static str {
-        todo!()
-    }
-}
-
-impl Objective {
-    /// Compiles an objective; the paths of errors are below the objective.
-    ///
-    /// # Errors
-    /// Everything that is wrong.
-    pub fn compile(_spec: &crate::api::Objective) -> Result<Self, FieldErrors> {
-        todo!()
-    }
-
-    /// The key with which less is better: the value itself, or its negation where the goal is to maximize.
-    pub fn loss(&self, value: f64) -> f64 {
-        match self.goal {
-            Goal::Minimize => value,
-            Goal::Maximize => -value,
-        }
-    }
-
-    /// Whether `value` reaches the target, where there is one.
-    pub fn is_reached(&self, _value: f64) -> bool {
-        todo!()
-    }
-
-    /// Reads a metrics file.
-    ///
-    /// # Errors
-    /// The reason why it gives no objective.
-    pub fn read(&self, _file: &[u8]) -> Result<Reading, MetricsError> {
-        todo!()
-    }
 }

@@ -46,9 +46,7 @@ impl Store {
         if listed.is_empty() {
             return Ok(Vec::new());
         }
-        for batch in listed.chunks(BATCH) {
-            self.delete(folder, batch, Which::Listed).await?;
-        }
+        self.delete_listed(folder, &listed).await?;
         let mut left = Vec::new();
         for object in self.list(folder).await? {
             let mut version = object.version;
@@ -66,6 +64,14 @@ impl Store {
             });
         }
         Ok(left)
+    }
+
+    /// Deletes the very versions that were listed; what the server will not delete, or what is another version by now, stays.
+    pub(super) async fn delete_listed(&self, folder: &Location, listed: &[Listed]) -> Result<(), StorageError> {
+        for batch in listed.chunks(BATCH) {
+            self.delete(folder, batch, Which::Listed).await?;
+        }
+        Ok(())
     }
 
     /// Deletes a folder: all that is in it, until a listing is empty. What is gone already is no error.
