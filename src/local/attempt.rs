@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     environment::{self, Environment},
+    load::Choice,
     process::Launch,
 };
 use crate::{
@@ -30,6 +31,21 @@ pub struct Files {
 }
 
 impl Program {
+    /// What `choice` names, checked against the study where that is known.
+    ///
+    /// # Errors
+    /// Everything that is wrong, one line each.
+    pub fn compile(choice: &Choice, _study: Option<&Study>) -> Result<Self, Vec<String>> {
+        match choice {
+            Choice::Exec(command) => Template::compile(command).map(Self::Exec).map_err(|e| vec![format!("--exec: {e}")]),
+            Choice::Template(file) => Err(vec![format!("{}: not there yet", file.display())]),
+            Choice::None => {
+                let message = "say what a trial runs: --template FILE with the WorkflowTemplate, or --exec COMMAND";
+                Err(vec![message.to_owned()])
+            }
+        }
+    }
+
     /// What to run for attempt `attempt` of `trial`.
     ///
     /// # Errors

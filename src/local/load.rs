@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::attempt::Program;
 use crate::{
-    api::{self, FieldError, FieldErrors, ParameterMap, RequestRef, StudySpec},
+    api::{self, check::{self as schema, Requirements}, FieldError, FieldErrors, ParameterMap, RequestRef, StudySpec},
     study::{Identity, Request, Study},
 };
 
@@ -34,35 +35,62 @@ pub struct Loaded {
     pub requests: Vec<Request>,
 }
 
-/// Reads the study's file at `path` and checks all that can be checked without knowing what its trials run.
+/// What a person asked for, checked.
+#[derive(Debug)]
+pub struct Checked {
+    /// The study's file.
+    pub loaded: Loaded,
+    /// The study as it would be if it were created now.
+    pub study: Study,
+    /// What its trials run.
+    pub program: Program,
+}
+
+/// Reads and checks the study's file at `path` and what its trials are to run.
 ///
 /// # Errors
 /// Everything that is wrong, one line each; a YAML error has its line and column.
-pub fn load(path: &Path) -> Result<Loaded, Vec<String>> {
-    let text = read_text(path).map_err(|e| vec![e])?;
-    let documents = documents(&text, path).map_err(|e| vec![e])?;
-    let of_kind = |kind: &str| documents.iter().filter(|d| d.get("kind").and_then(Value::as_str) == Some(kind)).collect();
-    let (studies, trials): (Vec<&Value>, Vec<&Value>) = (of_kind(STUDY), of_kind(TRIAL));
+pub fn check(path: &Path, choice: &Choice) -> Result<Checked, Vec<String>> {
     let mut errors = Vec::new();
+    let loaded = load(path, &mut errors);
+    let study = loaded.as_ref().and_then(|(loaded, wrong)| {
+        let compiled = loaded.compile("", 1, Timestamp::now());
+        // What the schema has complained about is not said twice.
+        let is_new = |e: &&FieldError| !wrong.0.iter().any(|w| e.path.starts_with(&w.path) || w.path.starts_with(&e.path));
+        compiled.map_err(|e| errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string))).ok()
+    });
+    let program = Program::compile(choice, study.as_ref());
+    let program = program.map_err(|e| errors.extend(e)).ok();
+    match (loaded, study, program) {
+        (Some((loaded, _)), Some(study), Some(program)) if errors.is_empty() => Ok(Checked { loaded, study, program }),
+        _ => Err(errors),
+    }
+}
+
+/// Reads the study's file at `path` and holds it against the schema. `None` where not even its types are right.
+fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> {
+    let text = read_text(path).map_err(|e| errors.push(e)).ok()?;
+    let documents = documents(&text, path).map_err(|e| errors.push(e)).ok()?;
+    let kind_of = |document: &Value| document.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     for (index, document) in documents.iter().enumerate() {
-        let kind = document.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let kind = kind_of(document);
         if kind != STUDY && kind != TRIAL {
             let place = index.saturating_add(1);
             let what = if kind.is_empty() { "has no `kind`".to_owned() } else { format!("is of kind `{kind}`") };
             errors.push(format!("{}: document {place} {what}: only {STUDY} and {TRIAL} are used here", path.display()));
         }
     }
+    let studies: Vec<&Value> = documents.iter().filter(|d| kind_of(d) == STUDY).collect();
     let [object] = *studies else {
         let count = studies.len();
         errors.push(format!("{} holds {count} documents of kind {STUDY}: give exactly one", path.display()));
-        return Err(errors);
+        return None;
     };
-    let spec = check_study(object).map_err(|e| errors.extend(lines(&e))).ok();
     let text_of = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
     let name = text_of("/metadata/name").unwrap_or_default().to_owned();
     let namespace = text_of("/metadata/namespace").unwrap_or("default").to_owned();
     let mut requests = Vec::new();
-    for (index, trial) in trials.into_iter().enumerate() {
+    for (index, trial) in documents.iter().filter(|d| kind_of(d) == TRIAL).enumerate() {
         match request(trial, &name, index) {
             Ok(request) => requests.push(request),
             Err(wrong) => {
@@ -72,21 +100,19 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<String>> {
             }
         }
     }
-    match spec {
-        Some(spec) if errors.is_empty() => Ok(Loaded { object: object.clone(), name, namespace, spec, requests }),
-        _ => Err(errors),
-    }
+    let wrong = schema::check_study(object, Requirements::Local);
+    errors.extend(lines(&wrong));
+    let spec = object.get("spec").cloned().unwrap_or_default();
+    let spec = serde_json::from_value(spec).map_err(|e| {
+        if wrong.0.is_empty() {
+            errors.push(format!("spec: {e}"));
+        }
+    });
+    let loaded = Loaded { object: object.clone(), name, namespace, spec: spec.ok()?, requests };
+    Some((loaded, wrong))
 }
 
 impl Loaded {
-    /// The study as it would be if it were created now; for checks.
-    ///
-    /// # Errors
-    /// Everything that is wrong.
-    pub fn compile_fresh(&self, now: Timestamp) -> Result<Study, FieldErrors> {
-        self.compile("", 1, now)
-    }
-
     /// The compiled study.
     ///
     /// # Errors
@@ -145,9 +171,8 @@ pub fn documents(text: &str, path: &Path) -> Result<Vec<Value>, String> {
 fn request(trial: &Value, study: &str, index: usize) -> Result<Request, FieldErrors> {
     let spec = trial.get("spec").cloned().unwrap_or_default();
     let mut errors = FieldErrors::default();
-    let spec: api::TrialSpec = serde_json::from_value(spec).map_err(|e| {
-        FieldErrors(vec![FieldError::new("spec", e.to_string())])
-    })?;
+    schema::check_trial(trial).or_ok(())?;
+    let spec: api::TrialSpec = serde_json::from_value(spec).map_err(|e| FieldErrors(vec![FieldError::new("spec", e.to_string())]))?;
     if spec.study_ref.name != study {
         let message = format!("`{}` is not the study of this file, `{study}`", spec.study_ref.name);
         errors.push("spec.studyRef.name", message);
@@ -176,11 +201,6 @@ fn request_uid(name: &str, index: usize, parameters: &ParameterMap) -> String {
     hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn check_study(object: &Value) -> Result<StudySpec, FieldErrors> {
-    let spec = object.get("spec").cloned().unwrap_or_default();
-    serde_json::from_value(spec).map_err(|e| FieldErrors(vec![FieldError::new("spec", e.to_string())]))
-}
-
 /// What a trial is to run, as a person chose it on the command line.
 #[derive(Clone, Debug)]
 pub enum Choice {
@@ -188,4 +208,6 @@ pub enum Choice {
     Template(PathBuf),
     /// This command.
     Exec(String),
+    /// Nothing was chosen.
+    None,
 }

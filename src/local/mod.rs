@@ -3,9 +3,9 @@
 //! All decisions are [`crate::study::plan`]'s, as in the cluster; here are only the effects.
 
 mod actions;
-mod attempt;
+pub mod attempt;
 pub mod entry;
-mod environment;
+pub mod environment;
 mod error;
 mod health;
 pub mod journal;
@@ -15,7 +15,7 @@ pub mod load;
 mod log_tail;
 mod open;
 mod orphans;
-mod process;
+pub mod process;
 mod runner;
 pub mod s3;
 mod summary;

@@ -3,16 +3,16 @@
 use std::{fs, io::Read, path::PathBuf};
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
-    attempt::Program,
     entry::{Entry, StudyEntry},
     environment::{Environment, S3},
     error::RunError,
     health::Backoff,
     layout::Layout,
     ledger::Ledger,
-    load::{self, Loaded},
+    load::{self, Checked, Choice, Loaded},
     orphans,
     process::INTERRUPTED,
     runner::{Attempts, Runner},
@@ -20,10 +20,10 @@ use super::{
     view::View,
 };
 use crate::{
-    expr::Template,
+    api::{FieldErrors, check::{self as schema, Requirements}, StudySpec, StudyStatus},
     space::Space,
     storage::{Location, Store, plain_http},
-    study::{Failure, RunState},
+    study::{Failure, RunState, Snapshot},
 };
 
 /// What to run, and where.
@@ -45,9 +45,12 @@ pub struct RunOptions {
 /// What was asked for cannot be done, or a run cannot go on.
 pub async fn run(options: RunOptions) -> Result<u8, RunError> {
     let refuse = |lines: Vec<String>| RunError::BadRequest(lines.join("\n"));
-    let loaded = load::load(&options.study).map_err(refuse)?;
-    let program = program(&options).map_err(|e| refuse(vec![e]))?;
-    let fresh = loaded.compile_fresh(Timestamp::now()).map_err(|e| refuse(load::lines(&e)))?;
+    let choice = match (options.exec, options.template) {
+        (Some(command), _) => Choice::Exec(command),
+        (None, Some(file)) => Choice::Template(file),
+        (None, None) => Choice::None,
+    };
+    let Checked { loaded, study: fresh, program } = load::check(&options.study, &choice).map_err(refuse)?;
     let folder: Location = fresh.folder().parse().map_err(|e| refuse(vec![format!("spec.storage.outputPath: {e}")]))?;
 
     let layout = Layout::new(&options.data, &loaded.name)?;
@@ -100,24 +103,19 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
     result
 }
 
-fn program(options: &RunOptions) -> Result<Program, String> {
-    match (&options.exec, &options.template) {
-        (Some(command), None) => Ok(Program::Exec(Template::compile(command).map_err(|e| format!("--exec: {e}"))?)),
-        (None, Some(file)) => Err(format!("{}: not there yet", file.display())),
-        (Some(_), Some(_)) => Err("give either --template or --exec, not both".to_owned()),
-        (None, None) => Err("say what a trial runs: --template FILE with the WorkflowTemplate, or --exec COMMAND".to_owned()),
-    }
-}
-
 /// The study as it is recorded from now on: new, as it was, or with what may be changed changed.
 fn admit(ledger: &mut Ledger, loaded: &Loaded, space: &Space) -> Result<StudyEntry, RunError> {
     let entry = match ledger.study() {
         Some(old) if old.spec == loaded.spec => return Ok(old.clone()),
-        Some(old) => StudyEntry {
-            generation: old.generation.saturating_add(1),
-            spec: loaded.spec.clone(),
-            ..old.clone()
-        },
+        Some(old) => {
+            let wrong = may_become(old, loaded, ledger.snapshot());
+            wrong.or_ok(()).map_err(|e| RunError::BadRequest(load::lines(&e).join("\n")))?;
+            StudyEntry {
+                generation: old.generation.saturating_add(1),
+                spec: loaded.spec.clone(),
+                ..old.clone()
+            }
+        }
         None => StudyEntry {
             uid: new_uid().map_err(|e| RunError::Fault(format!("cannot read /dev/urandom: {e}")))?,
             created: Timestamp::now(),
@@ -127,6 +125,24 @@ fn admit(ledger: &mut Ledger, loaded: &Loaded, space: &Space) -> Result<StudyEnt
     };
     ledger.record(Entry::Study(Box::new(entry.clone())), space)?;
     Ok(entry)
+}
+
+/// What speaks against going on with the study `old` as it now stands in its file.
+fn may_become(old: &StudyEntry, new: &Loaded, snapshot: &Snapshot) -> FieldErrors {
+    let object = |spec: &StudySpec, status: Option<&StudyStatus>| {
+        json!({
+            "apiVersion": new.object.get("apiVersion"),
+            "kind": new.object.get("kind"),
+            "metadata": {"name": new.name, "namespace": new.namespace},
+            "spec": spec,
+            "status": status,
+        })
+    };
+    let after = object(&new.spec, Some(&snapshot.status));
+    // What only a cluster needs is none of the change's faults.
+    let before = schema::check_study(&after, Requirements::Cluster);
+    let wrong = schema::check_update(&object(&old.spec, Some(&snapshot.status)), &after);
+    FieldErrors(wrong.0.into_iter().filter(|e| !before.0.contains(e)).collect())
 }
 
 /// A random UID, as Kubernetes writes them.
