@@ -10,6 +10,7 @@ use super::{
     error::RunError,
     health,
     process::Order,
+    results,
     runner::Runner,
 };
 use crate::{
@@ -177,7 +178,7 @@ impl Runner {
     }
 
     pub(super) async fn write_results(&mut self, revision: u64, now: Timestamp) -> Result<(), RunError> {
-        let written = self.put_results().await;
+        let written = results::write(&self.store, &self.folder, &self.study, self.ledger.snapshot()).await;
         if self.noted(written, now)?.is_some() {
             self.record(Entry::Written(WrittenEntry { revision, at: now }))?;
         }

@@ -79,7 +79,7 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
     let mut view = View::new(&study, &ledger.snapshot().status);
     let finished = ledger.snapshot().trials.iter().filter(|t| t.is_finished()).count();
     if !is_new {
-        view.insist(&format!("Going on with the study `{}`: {finished} trials are finished.", study.name));
+        view.insist(&format!("Going on with the study `{}`: {finished} of its trials are finished.", study.name));
     }
     let state = layout.state();
     let runner = Runner {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     api::StudyPhase,
-    storage::{Location, Store, StorageError},
+    storage::{Location, Store},
     study::{Action, Folder, RESULTS_INTERVAL, RunState, Study, plan},
 };
 
@@ -268,11 +268,6 @@ impl Runner {
         let files = status.results.as_ref().map(|r| [Some(&r.trials), r.best.as_ref(), Some(&r.config), Some(&r.report)]);
         let results = files.into_iter().flatten().flatten().filter_map(|file| path(file)).collect();
         Places { best, results, logs: self.layout.logs().display().to_string() }
-    }
-
-    /// Puts the result files into the study's folder.
-    pub async fn put_results(&self) -> Result<(), StorageError> {
-        Ok(())
     }
 }
 

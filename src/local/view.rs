@@ -36,6 +36,8 @@ struct Shown {
     running: BTreeMap<u32, Running>,
     status: StudyStatus,
     objective: String,
+    /// Whether the status is that of this run.
+    has_begun: bool,
     /// Said instead of the time left, once nothing new is started.
     ending: bool,
     /// The number of trials wanted, where that is known.
@@ -100,10 +102,12 @@ impl View {
     pub fn update(&mut self, status: &StudyStatus) {
         let best = {
             let mut shown = lock(&self.shown);
+            // What was the best when this run began is no news.
+            let is_news = std::mem::replace(&mut shown.has_begun, true);
             let best = status.best.as_ref().map(|b| (b.number, b.objectives.clone()));
             let before = shown.status.best.as_ref().map(|b| (b.number, b.objectives.clone()));
             shown.status.clone_from(status);
-            best.filter(|best| before.as_ref() != Some(best))
+            best.filter(|best| is_news && before.as_ref() != Some(best))
         };
         match (&self.bar, best) {
             (Some(bar), _) => bar.set_position(u64::from(finished(status))),
@@ -144,6 +148,9 @@ impl View {
     pub fn close(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+        }
+        if std::mem::take(&mut self.allowance.omitted) > 0 {
+            eprintln_or_not(&lock(&self.shown).summary());
         }
     }
 }
@@ -229,7 +236,7 @@ impl Shown {
     /// The time that the rest takes if it goes on as in this run.
     fn left(&self, done: u32, elapsed: Duration) -> Option<Duration> {
         let here = done.checked_sub(self.before).filter(|n| *n > 0)?;
-        let rest = self.budget?.checked_sub(done)?;
+        let rest = self.budget?.checked_sub(done).filter(|n| *n > 0)?;
         elapsed.checked_mul(rest)?.checked_div(here)
     }
 

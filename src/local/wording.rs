@@ -52,6 +52,9 @@ pub fn cut(text: &str, length: usize) -> String {
 /// A time that has passed, to the second, or finer where it is short.
 pub fn elapsed(duration: Duration) -> String {
     let seconds = duration.as_secs();
+    if seconds == 0 {
+        return format!("{}ms", duration.as_millis());
+    }
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0..10) => format!("{:.1}s", duration.as_secs_f64()),
         (0, 0, s) => format!("{s}s"),
@@ -89,7 +92,7 @@ mod tests {
 
     #[test]
     fn times_and_texts_are_short() {
-        for (seconds, text) in [(0.04, "0.0s"), (9.5, "9.5s"), (12.0, "12s"), (61.0, "1m01s"), (7325.0, "2h02m")] {
+        for (seconds, text) in [(0.04, "40ms"), (9.5, "9.5s"), (12.0, "12s"), (61.0, "1m01s"), (7325.0, "2h02m")] {
             assert_eq!(elapsed(Duration::from_secs_f64(seconds)), text);
         }
         assert_eq!(cut("abcdef", 5), "ab...");
