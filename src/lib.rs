@@ -4,6 +4,7 @@ pub mod api;
 pub mod expr;
 pub mod local;
 pub mod metrics;
+pub mod report;
 pub mod sampler;
 pub mod space;
 pub mod storage;

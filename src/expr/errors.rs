@@ -135,8 +135,10 @@ fn operation(function: &str, types: &[String], member: bool) -> String {
         other => other.trim_matches('_'),
     };
     let numbers = |t: &String| matches!(t.as_str(), "int" | "uint" | "double");
+    let ordering = matches!(sign, "<" | "<=" | ">" | ">=");
     let operator = sign == "in" || sign.chars().all(|c| c.is_ascii_punctuation());
     match types {
+        [left, right] if ordering && numbers(left) && numbers(right) => "NaN cannot be compared".to_owned(),
         [left, right] if operator => {
             let advice = if left != right && numbers(left) && numbers(right) {
                 ": convert with double() or int()"

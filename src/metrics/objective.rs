@@ -28,7 +28,16 @@ pub struct Objective {
 #[derive(Debug)]
 enum Source {
     Metric(String),
-    Value { text: String, expression: Expression },
+    Value(Box<Formula>),
+}
+
+/// An objective that is computed.
+#[derive(Debug)]
+struct Formula {
+    text: String,
+    expression: Expression,
+    /// The same as a text: it tells NaN and infinities, which an expression does not give as numbers.
+    as_text: Option<Expression>,
 }
 
 impl Objective {
@@ -176,14 +185,14 @@ impl Objective {
                 }
                 Ok(values)
             }
-            Source::Value { text, expression } => evaluate_all(text, expression, all),
+            Source::Value(formula) => formula.evaluate_all(all),
         }
     }
 
     fn describe(&self) -> String {
         match &self.source {
             Source::Metric(key) => format!("`{}` in the metrics file", Name(key)),
-            Source::Value { text, .. } => format!("the objective `{text}`"),
+            Source::Value(formula) => format!("the objective `{}`", formula.text),
         }
     }
 }
@@ -208,90 +217,99 @@ fn text(file: &[u8]) -> Result<&str, MetricsError> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
+/// Compiles `value`, and tries it: what never gives a number is better said now than after the first trial.
 fn compile_value(text: &str) -> Result<Source, String> {
-    let expression = Expression::compile(text)?;
-    if let Some(other) = expression.variables().iter().find(|name| *name != "metrics") {
+    let formula = Formula {
+        text: text.to_owned(),
+        expression: Expression::compile(text)?,
+        as_text: Expression::compile(&format!("string(\n{text}\n)")).ok(),
+    };
+    if let Some(other) = formula.expression.variables().iter().find(|name| *name != "metrics") {
         return Err(format!("uses `{other}`: only `metrics` is known here"));
     }
-    if expression.fields_of("metrics").is_empty() {
-        return Err("reads no metric: use the file's keys as `metrics.<key>`".to_owned());
+    let fields = formula.expression.fields_of("metrics");
+    if fields.is_empty() || formula.expression.uses_whole("metrics") {
+        return Err("does not name the metrics that it reads: use the file's keys as `metrics.<key>`".to_owned());
     }
-    // What never gives a number is better said now than after the first trial. One sample alone might be a division by zero.
+    // One sample alone might be a division by zero.
     let mut failure = None;
     for sample in SAMPLES {
-        let fields = expression.fields_of("metrics").iter();
-        let metrics = fields.map(|name| (name.clone(), sample)).collect();
-        match evaluate(&expression, &metrics) {
-            Ok(_) => failure = None,
+        let metrics = fields.iter().map(|name| (name.clone(), sample)).collect();
+        match formula.evaluate(&metrics) {
+            Ok(_) => return Ok(Source::Value(Box::new(formula))),
             Err(message) => failure = failure.or(Some(message)),
         }
-        if failure.is_none() {
-            break;
+    }
+    let hint = "(every metric is a double, so numbers beside it need a point: `2.0`)";
+    Err(format!("{} {hint}", failure.unwrap_or_default()))
+}
+
+impl Formula {
+    /// The value over those metrics that it names and that are finite; it may be NaN or infinite.
+    fn evaluate(&self, metrics: &BTreeMap<String, f64>) -> Result<f64, String> {
+        let named = self.expression.fields_of("metrics").iter();
+        let object = named
+            .filter_map(|name| {
+                let number = metrics.get(name).filter(|number| number.is_finite())?;
+                Some((name.clone(), Value::from(*number)))
+            })
+            .collect();
+        let mut variables = Variables::default();
+        variables.set("metrics", &Value::Object(object));
+        let not_a_number = match self.expression.evaluate_number(&variables) {
+            Ok(number) => return Ok(number),
+            Err(message) => message,
+        };
+        match self.as_text.as_ref().map(|expression| expression.evaluate(&variables)) {
+            Some(Ok(Value::String(text))) => text
+                .parse()
+                .ok()
+                .filter(|number: &f64| !number.is_finite())
+                .ok_or(not_a_number),
+            _ => Err(not_a_number),
         }
     }
-    match failure {
-        Some(message) => Err(format!(
-            "{message} (every metric is a double, so numbers beside it need a point: `2.0`)"
-        )),
-        None => Ok(Source::Value {
-            text: text.to_owned(),
-            expression,
-        }),
-    }
-}
 
-/// Evaluates over those metrics that the expression names and that are finite.
-fn evaluate(expression: &Expression, metrics: &BTreeMap<String, f64>) -> Result<f64, String> {
-    let named = expression.fields_of("metrics").iter();
-    let object = named
-        .filter_map(|name| {
-            let number = metrics.get(name).filter(|number| number.is_finite())?;
-            Some((name.clone(), Value::from(*number)))
-        })
-        .collect();
-    let mut variables = Variables::default();
-    variables.set("metrics", &Value::Object(object));
-    expression.evaluate_number(&variables)
-}
-
-fn evaluate_all(text: &str, expression: &Expression, all: &Reports) -> Result<Vec<Option<f64>>, MetricsError> {
-    let fields = expression.fields_of("metrics");
-    let failed = |message| MetricsError::MetricValueFailed {
-        expression: text.to_owned(),
-        message,
-    };
-    let mut last_failure = None;
-    let values = all
-        .reports
-        .iter()
-        .map(|Report { metrics, .. }| match evaluate(expression, metrics) {
-            Ok(value) => Ok(Some(value)),
-            Err(message) => {
-                let mut named = fields.iter().map(|name| metrics.get(name));
-                if let Some(number) = named.clone().flatten().find(|number| !number.is_finite()) {
-                    // It fails for want of a number that is there but not finite.
-                    return Ok(Some(*number));
+    /// The value in each report, `None` where a report does not have it; at least one has.
+    fn evaluate_all(&self, all: &Reports) -> Result<Vec<Option<f64>>, MetricsError> {
+        let fields = self.expression.fields_of("metrics");
+        let failed = |message| MetricsError::MetricValueFailed {
+            expression: self.text.clone(),
+            message,
+        };
+        let mut last_failure = None;
+        let values = all
+            .reports
+            .iter()
+            .map(|Report { metrics, .. }| match self.evaluate(metrics) {
+                Ok(value) => Ok(Some(value)),
+                Err(message) => {
+                    let mut named = fields.iter().map(|name| metrics.get(name));
+                    if let Some(number) = named.clone().flatten().find(|number| !number.is_finite()) {
+                        // It fails for want of a number that is there but not finite.
+                        return Ok(Some(*number));
+                    }
+                    if named.any(|number| number.is_none()) {
+                        // This report does not say everything; another may.
+                        last_failure = Some(message);
+                        return Ok(None);
+                    }
+                    Err(failed(message))
                 }
-                if named.any(|number| number.is_none()) {
-                    // This report does not say everything; another may.
-                    last_failure = Some(message);
-                    return Ok(None);
-                }
-                Err(failed(message))
-            }
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    if values.iter().any(Option::is_some) {
-        return Ok(values);
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if values.iter().any(Option::is_some) {
+            return Ok(values);
+        }
+        if let Some((key, found)) = fields.iter().find_map(|name| Some((name, all.others.get(name)?))) {
+            return Err(wrong_type(key, found));
+        }
+        let is_there = |name: &&String| all.reports.iter().any(|report| report.metrics.contains_key(*name));
+        if let Some(key) = fields.iter().find(|name| !is_there(name)) {
+            return Err(MetricsError::missing(key, all.names()));
+        }
+        Err(failed(
+            last_failure.unwrap_or_else(|| "no report has all its metrics".to_owned()),
+        ))
     }
-    if let Some((key, found)) = fields.iter().find_map(|name| Some((name, all.others.get(name)?))) {
-        return Err(wrong_type(key, found));
-    }
-    let is_there = |name: &&String| all.reports.iter().any(|report| report.metrics.contains_key(*name));
-    if let Some(key) = fields.iter().find(|name| !is_there(name)) {
-        return Err(MetricsError::missing(key, all.names()));
-    }
-    Err(failed(
-        last_failure.unwrap_or_else(|| "no report has all its metrics".to_owned()),
-    ))
 }

@@ -215,7 +215,7 @@ fn a_message_says_where() {
     let error = mse().read(b"{\"val_mse\": 1, \"loss\": \"x\"}").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the metrics file has no `mse`: it has `val_mse`, `loss`"
+        "the metrics file has no `mse`: it has `loss`, `val_mse`"
     );
     let error = mse().read(b"{\"mse_\": 1}").unwrap_err();
     assert_eq!(
@@ -397,6 +397,7 @@ fn an_expression_over_metrics() {
         (r#"{"precision": 1, "recall": "1"}"#, "MetricWrongType"),
         (r#"{"precision": 1, "recall": NaN}"#, "MetricNotFinite"),
         (r#"{"precision": 0, "recall": 0}"#, "MetricNotFinite"),
+        (r#"{"precision": 1, "recall": -1}"#, "MetricNotFinite"),
         ("{\"precision\": 1}\n{\"recall\": 1}\n", "MetricValueFailed"),
     ] {
         assert_eq!(f1.read(file.as_bytes()).unwrap_err().reason(), expected, "{file}");

@@ -2,6 +2,22 @@
 //!
 //! Pure. A sampler keeps nothing between calls: the same context and history give the same answer, whoever asks and however often.
 
+mod chain;
+mod compile;
+mod defaults;
+mod grid;
+mod list;
+mod random;
+mod sobol;
+#[cfg(test)]
+mod tests;
+mod unused;
+
+pub use compile::compile;
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use sha2::{Digest, Sha256};
+
 use crate::{
     api::{Duplicates, Origin},
     space::{Config, Space},
@@ -18,6 +34,15 @@ pub struct Context<'a> {
     pub duplicates: Duplicates,
     /// The number that the proposed trial will have. It was never used before, so random choices that depend on it are fresh.
     pub number: u32,
+}
+
+impl Context<'_> {
+    /// Random numbers of a stream of their own.
+    fn rng(&self, stream: u64) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(stream);
+        rng
+    }
 }
 
 /// One trial of the study, as samplers see it.
@@ -45,7 +70,7 @@ pub enum Outcome {
 }
 
 /// What a sampler answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Suggestion {
     /// Run this configuration.
     New {
@@ -76,16 +101,52 @@ pub trait Sampler: std::fmt::Debug + Send + Sync {
     fn is_finite(&self, space: &Space, duplicates: Duplicates) -> bool;
 }
 
-/// The sampler that `spec` describes, its settings checked against the space.
-/// With `defaults` first where the space has them and the sampler is not `grid` or `list`.
-///
-/// # Errors
-/// Everything that is wrong, paths below `sampler`.
-pub fn compile(_spec: &crate::api::Sampler, _space: &Space) -> Result<Box<dyn Sampler>, crate::api::FieldErrors> {
-    todo!()
+/// The seed as samplers take it: the one given, or one that follows from the study's UID.
+pub fn seed(given: Option<i64>, uid: &str) -> u64 {
+    given.map_or_else(
+        || {
+            let digest = Sha256::digest(uid.as_bytes());
+            digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+        },
+        i64::cast_unsigned,
+    )
 }
 
-/// The seed as samplers take it: the one given, or one that follows from the study's UID.
-pub fn seed(_given: Option<i64>, _uid: &str) -> u64 {
-    todo!()
+/// The sampler as trials' origins name it.
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    /// As in the study's spec.
+    sampler: &'static str,
+    /// Its place from 0 in a chain.
+    stage: Option<u32>,
+}
+
+impl Name {
+    /// Whether this sampler proposed a trial of that origin.
+    fn proposed(self, origin: &Origin) -> bool {
+        origin.stage == self.stage && origin.request.is_none() && origin.sampler.as_deref() == Some(self.sampler)
+    }
+
+    /// This sampler's own next position: one past the greatest that the history has, so that what others proposed skips none.
+    fn next_index(self, history: &[Observation<'_>]) -> u64 {
+        history
+            .iter()
+            .filter(|trial| self.proposed(trial.origin))
+            .filter_map(|trial| trial.origin.index)
+            .max()
+            .map_or(0, |index| index.saturating_add(1))
+    }
+
+    /// The proposal of `config` at that position.
+    fn proposal(self, config: Config, index: u64) -> Suggestion {
+        Suggestion::New {
+            config,
+            origin: Origin {
+                sampler: Some(self.sampler.to_owned()),
+                stage: self.stage,
+                index: Some(index),
+                request: None,
+            },
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! One parameter: the way between its values, the unit interval and JSON.
 
+use libm::{exp, log};
 use serde_json::{Number, Value};
 
 use super::{
@@ -44,7 +45,7 @@ impl Axis {
                 max,
                 ln_min,
                 ln_width,
-            } => Slot::Double(ends(unit, *min, *max, || (ln_min + unit * ln_width).exp())),
+            } => Slot::Double(ends(unit, *min, *max, || exp(ln_min + unit * ln_width))),
             Self::Normal(gaussian) => Slot::Double(gaussian.value(unit)),
             Self::Stepped { bins, .. } | Self::Int { bins, .. } | Self::Choice { bins, .. } => {
                 self.nth(bins.index(unit))
@@ -58,7 +59,7 @@ impl Axis {
         match (self, slot) {
             (Self::Linear { min, width, .. }, Slot::Double(value)) => ((value - min) / width).clamp(0.0, 1.0),
             (Self::Log { ln_min, ln_width, .. }, Slot::Double(value)) => {
-                ((value.ln() - ln_min) / ln_width).clamp(0.0, 1.0)
+                ((log(value) - ln_min) / ln_width).clamp(0.0, 1.0)
             }
             (Self::Normal(gaussian), Slot::Double(value)) => gaussian.unit(value),
             (Self::Stepped { bins, .. } | Self::Int { bins, .. } | Self::Choice { bins, .. }, slot) => {

@@ -1,5 +1,7 @@
 //! How the unit interval is divided among the values of a discrete parameter: each value has a bin, `encode` gives its middle.
 
+use libm::{exp, log};
+
 use super::normal::Gaussian;
 
 /// The greatest ratio of a value to the step on a log scale: finer steps cannot be told apart by one double in the unit interval.
@@ -50,8 +52,8 @@ impl Bins {
     /// Bins for the values `first + i * step`, even on the logarithmic scale. `first` and `step` are above 0, the last value at most [`MOST_ON_LOG`] steps.
     pub(super) fn log(first: f64, step: f64, last: u64) -> Self {
         // the first bin reaches half a step below its value, but never to 0
-        let low = (first - step / 2.0).max(first / 2.0).ln();
-        let high = (first + step * (last as f64 + 0.5)).ln();
+        let low = log((first - step / 2.0).max(first / 2.0));
+        let high = log(first + step * (last as f64 + 0.5));
         Self::Log {
             first,
             step,
@@ -105,7 +107,7 @@ impl Bins {
                 last,
                 low,
                 width,
-            } => ((((low + unit * width).exp() - first) / step + 0.5) as u64).min(last),
+            } => (((exp(low + unit * width) - first) / step + 0.5) as u64).min(last),
             Self::Table(ref edges) => {
                 let index = if edges.len() <= 8 {
                     edges.iter().take_while(|&&edge| edge <= unit).count()
@@ -133,7 +135,7 @@ impl Bins {
             } => {
                 let value = first + step * index as f64;
                 let (lower, upper) = ((value - step / 2.0).max(value / 2.0), value + step / 2.0);
-                ((0.5 * (lower * upper).ln() - low) / width).clamp(0.0, 1.0)
+                ((0.5 * log(lower * upper) - low) / width).clamp(0.0, 1.0)
             }
             Self::Table(ref edges) => {
                 let at = usize::try_from(index).unwrap_or(usize::MAX);

@@ -32,6 +32,11 @@ impl Condition {
                 None => format!("`{variable}` is not known here: an expression reads `{ROOT}.<name>` and nothing else"),
             });
         }
+        if expression.uses_whole(ROOT) {
+            wrong.push(format!(
+                "`{ROOT}` cannot be used as a whole here: name the parameters, e.g. `{ROOT}.<name>`"
+            ));
+        }
         let mut reads = Vec::new();
         for field in expression.fields_of(ROOT) {
             match known(field).and_then(|at| names.get(at)) {

@@ -1,5 +1,6 @@
 //! The checks on one parameter's declaration, without regard to the others.
 
+use libm::log;
 use serde_json::Value;
 
 use super::{
@@ -101,7 +102,7 @@ fn double(spec: &Double, errors: &mut Below<'_>) -> Option<Axis> {
         let why = if spec.normal.is_none() {
             "or `normal`"
         } else {
-            "which `step` needs"
+            "as `step` needs it"
         };
         for (field, value) in [("min", spec.min), ("max", spec.max)] {
             if value.is_none() {
@@ -164,8 +165,8 @@ fn double(spec: &Double, errors: &mut Below<'_>) -> Option<Axis> {
             Scale::Log => Axis::Log {
                 min,
                 max,
-                ln_min: min.ln(),
-                ln_width: max.ln() - min.ln(),
+                ln_min: log(min),
+                ln_width: log(max) - log(min),
             },
         }),
     }

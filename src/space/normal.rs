@@ -2,7 +2,8 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use statrs::function::erf::{erfc, erfc_inv};
+use libm::erfc; // statrs' own is wrong from the 11th digit on
+use statrs::function::erf::erfc_inv;
 
 /// Nearest to the ends that a quantile of an end without bound goes: 8.1 standard deviations.
 const END: f64 = f64::EPSILON / 2.0;
@@ -75,7 +76,7 @@ impl Gaussian {
         if unit >= 1.0 && self.max.is_finite() {
             return self.max;
         }
-        let unit = unit.clamp(END, 1.0 - END);
+        let unit = if unit.is_nan() { END } else { unit.clamp(END, 1.0 - END) };
         let share = if self.mirrored { 1.0 - unit } else { unit };
         let z = quantile((self.below + share * self.mass).clamp(f64::MIN_POSITIVE, 1.0 - END));
         let z = if self.mirrored { -z } else { z };
@@ -122,7 +123,11 @@ mod tests {
             (0.022_750_131_948_179_2, -2.0),
         ] {
             assert!((normal.value(unit) - (10.0 + 2.0 * z)).abs() < 1e-9);
-            assert!((normal.unit(10.0 + 2.0 * z) - unit).abs() < 1e-12);
+            assert!(
+                (normal.unit(10.0 + 2.0 * z) - unit).abs() < 1e-12,
+                "{} {unit}",
+                normal.unit(10.0 + 2.0 * z)
+            );
         }
     }
 
