@@ -1,5 +1,7 @@
 //! The best so far: every trial's objective by its number, and the best up to there.
 
+use std::fmt::Write;
+
 use plotly::{
     Layout, Scatter, Traces,
     common::{Font, HoverInfo, Line, LineShape, Marker, Mode, Title},
@@ -9,7 +11,7 @@ use plotly::{
 use super::{
     StudyReport,
     html::short,
-    parcoords::{plain, spans_magnitudes},
+    parcoords::{clipped, plain, spans_magnitudes},
 };
 use crate::{api::TrialPhase, report::columns};
 
@@ -24,7 +26,9 @@ pub fn best_so_far(study: &StudyReport<'_>) -> Option<(Traces, Layout)> {
     let mut values: Vec<f64> = Vec::new();
     let mut bests: Vec<f64> = Vec::new();
     let mut texts = Vec::new();
-    for row in study.finished() {
+    let finished = study.finished();
+    let many = finished.len() > MANY;
+    for row in finished {
         let Some(value) = row.counts() else { continue };
         let best = bests
             .last()
@@ -44,10 +48,10 @@ pub fn best_so_far(study: &StudyReport<'_>) -> Option<(Traces, Layout)> {
             row.number,
             plain(&columns::number(value))
         );
-        for (name, value) in row.parameters.iter().take(12) {
+        // Of very many, the texts would be most of the file.
+        for (name, value) in row.parameters.iter().take(if many { 0 } else { 12 }) {
             let shown = value.as_f64().map_or_else(|| columns::cell(value).into_owned(), short);
-            let shown: String = shown.chars().take(40).collect();
-            text.push_str(&format!("<br>{} = {}", plain(name), plain(&shown)));
+            let _ = write!(text, "<br>{} = {}", plain(name), plain(&clipped(&shown, 40)));
         }
         texts.push(text);
     }
@@ -55,7 +59,6 @@ pub fn best_so_far(study: &StudyReport<'_>) -> Option<(Traces, Layout)> {
         return None;
     }
     let log = spans_magnitudes(&values);
-    let many = values.len() > MANY;
     let mut traces = Traces::new();
     traces.push(
         Scatter::new(numbers.clone(), values)
@@ -88,7 +91,11 @@ pub fn best_so_far(study: &StudyReport<'_>) -> Option<(Traces, Layout)> {
                 .title(Title::with_text("trial"))
                 .range_mode(plotly::layout::RangeMode::Normal),
         )
-        .y_axis(axis().title(Title::with_text(plain(study.objective()))).type_(kind))
+        .y_axis(
+            axis()
+                .title(Title::with_text(plain(&clipped(study.objective(), 40))))
+                .type_(kind),
+        )
         .hover_mode(HoverMode::Closest)
         .legend(
             Legend::new()

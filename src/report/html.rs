@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Row, StudyReport, chart,
     columns::{cell, number},
-    parcoords::ParallelCoordinates,
+    parcoords::{LINES, ParallelCoordinates},
     rows::status,
 };
 use crate::api::{Goal, Parameter, TrialPhase};
@@ -132,8 +132,13 @@ fn charts(page: &mut String, study: &StudyReport<'_>) {
     };
     let _ = writeln!(
         page,
-        "<section class=\"card\"><h2>Parameters and objective</h2><p class=\"hint\">A line is a trial, dark ones are better. Drag along an axis to select, \
+        "<section class=\"card\"><h2>Parameters and objective</h2><p class=\"hint\">A line is a trial{}, dark ones are better. Drag along an axis to select, \
          drag an axis by its name to move it.</p><div class=\"wide\"><div id=\"lines\" class=\"chart\" style=\"min-width:{}px\"></div></div></section>",
+        if study.finished().len() > LINES {
+            " (the best 2000)"
+        } else {
+            ""
+        },
         (axes * 105).max(320)
     );
     let mut traces = Traces::new();

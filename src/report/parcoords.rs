@@ -49,13 +49,15 @@ struct Axis {
     ticktext: Vec<String>,
 }
 
+/// The most lines; more would hide each other.
+pub const LINES: usize = 2000;
 /// The most ticks on an axis of values.
 const TICKS: usize = 24;
 /// The longest text of a tick, in characters.
 const TEXT: usize = 18;
 
 impl ParallelCoordinates {
-    /// The lines of the trials that have an objective, the best drawn last, and how many axes there are; `None` where there is no trial.
+    /// The lines of the best trials, the very best drawn last, and how many axes there are; `None` where there is no trial.
     pub fn of(study: &StudyReport<'_>) -> Option<(Self, usize)> {
         let mut rows: Vec<(&Row<'_>, f64)> = study
             .finished()
@@ -69,6 +71,7 @@ impl ParallelCoordinates {
             Goal::Minimize => b.1.total_cmp(&a.1),
             Goal::Maximize => a.1.total_cmp(&b.1),
         });
+        rows.drain(..rows.len().saturating_sub(LINES));
         let mut parameters: Vec<&Parameter> = study.spec.parameters.iter().filter(|p| p.constant.is_none()).collect();
         parameters.sort_by(|a, b| a.name.cmp(&b.name));
         let mut dimensions: Vec<Axis> = parameters.iter().map(|p| Axis::parameter(p, &rows)).collect();
@@ -152,7 +155,7 @@ impl Axis {
             let at = *places
                 .entry(value.map(Value::to_string).unwrap_or_default())
                 .or_insert_with(|| {
-                    texts.push(value.map_or_else(|| "inactive".to_owned(), |v| clipped(&columns::cell(v))));
+                    texts.push(value.map_or_else(|| "inactive".to_owned(), |v| clipped(&columns::cell(v), TEXT)));
                     texts.len() - 1
                 });
             on_axis.push(at);
@@ -166,7 +169,7 @@ impl Axis {
             .map(|(i, t)| (place(i), t.clone()))
             .unzip();
         Self {
-            label: plain(name),
+            label: plain(&clipped(name, TEXT)),
             values: on_axis.into_iter().skip(choices.len()).map(place).collect(),
             range: [-0.2, place(texts.len().saturating_sub(1)).max(0.2) + 0.2],
             tickvals,
@@ -199,7 +202,7 @@ impl Axis {
             ticktext.insert(0, "inactive".to_owned());
         }
         Self {
-            label: plain(name),
+            label: plain(&clipped(name, TEXT)),
             values: values.into_iter().map(|v| v.map_or(nowhere, scaled)).collect(),
             range: [if inactive { nowhere } else { from }, to],
             tickvals,
@@ -246,11 +249,12 @@ pub fn plain(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn clipped(text: &str) -> String {
-    if text.chars().count() <= TEXT {
+/// Text of at most so many characters.
+pub fn clipped(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
         return text.to_owned();
     }
-    text.chars().take(TEXT - 1).chain(['…']).collect()
+    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
