@@ -45,7 +45,9 @@ fn five_parameters(trials: u32) -> Study {
 fn snapshot(study: &Study, n: u32) -> Snapshot {
     let dimensions = study.space.dimensions();
     let trial = |number: u32| {
-        let unit: Vec<f64> = (0..dimensions).map(|d| f64::from(number.wrapping_mul(2_654_435_761) >> d) % 1.0).collect();
+        let unit: Vec<f64> = (0..dimensions)
+            .map(|d| f64::from(number.wrapping_mul(2_654_435_761) >> d) % 1.0)
+            .collect();
         let config = study.space.decode(&unit);
         Trial {
             number,
@@ -69,7 +71,10 @@ fn snapshot(study: &Study, n: u32) -> Snapshot {
     let mut snapshot = Snapshot {
         trials: (1..=n).map(trial).collect(),
         folder: Folder::Claimed,
-        written: Some(Written { revision: 0, at: Timestamp::UNIX_EPOCH }),
+        written: Some(Written {
+            revision: 0,
+            at: Timestamp::UNIX_EPOCH,
+        }),
         ..Snapshot::default()
     };
     snapshot.status = plan(study, &snapshot, Timestamp::UNIX_EPOCH).status;

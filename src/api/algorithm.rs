@@ -36,13 +36,7 @@ pub enum Duplicates {
 /// What proposes configurations: exactly one of these.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("oneOf" = [
-    {"required": ["random"]},
-    {"required": ["grid"]},
-    {"required": ["sobol"]},
-    {"required": ["list"]},
-    {"required": ["chain"]}
-]))]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 #[x_kube(validation = (
     "[has(self.random), has(self.grid), has(self.sobol), has(self.chain)].filter(x, x).size() <= 1",
     "a study has one sampler: keep only one of `random`, `grid`, `sobol`, `list` and `chain`; a chain runs several in turn"
@@ -88,12 +82,7 @@ pub struct ChainStage {
 /// What proposes configurations in one stage of a chain: exactly one of these.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("oneOf" = [
-    {"required": ["random"]},
-    {"required": ["grid"]},
-    {"required": ["sobol"]},
-    {"required": ["list"]}
-]))]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 #[x_kube(validation = (
     "[has(self.random), has(self.grid), has(self.sobol)].filter(x, x).size() <= 1",
     "a stage has one sampler: keep only one of `random`, `grid`, `sobol` and `list`, and make another stage for the other"

@@ -87,12 +87,12 @@ pub struct Parameter {
 pub struct Double {
     /// The least value. May be left out with `normal` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1e300, max = 1e300))]
+    #[x_kube(validation = rules::NUMBER)]
     pub min: Option<f64>,
 
     /// The greatest value, above `min`. May be left out with `normal` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1e300, max = 1e300))]
+    #[x_kube(validation = rules::NUMBER)]
     pub max: Option<f64>,
 
     /// How values are spread: `Linear`, or `Log` for magnitudes, which needs `min` above 0. Not with `normal`. Default Linear.
@@ -102,7 +102,7 @@ pub struct Double {
 
     /// Only `min`, `min + step`, `min + 2 step`, ... up to `max`; `max - min` is a multiple of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1e300, max = 1e300))]
+    #[x_kube(validation = rules::NUMBER)]
     pub step: Option<f64>,
 
     /// Values are spread as a normal distribution, cut at `min` and `max` where they are given.
@@ -115,11 +115,10 @@ pub struct Double {
 #[serde(rename_all = "camelCase")]
 pub struct Normal {
     /// Its mean.
-    #[schemars(range(min = -1e300, max = 1e300))]
+    #[x_kube(validation = rules::NUMBER)]
     pub mean: f64,
     /// Its standard deviation, above 0.
-    #[schemars(range(min = 0, max = 1e300))]
-    #[x_kube(validation = ("self > 0.0", "`stddev` has to be above 0"))]
+    #[x_kube(validation = rules::NUMBER, validation = ("self > 0.0", "`stddev` has to be above 0"))]
     pub stddev: f64,
 }
 
@@ -183,9 +182,9 @@ pub struct Categorical {
 
     /// How often each value is drawn in relation to the others: as many numbers above 0 as there are values. Default: all alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1000), inner(range(min = 0, max = 1e300)))]
+    #[schemars(length(min = 1, max = 1000))]
     #[x_kube(
-        validation = ("self.all(w, w > 0.0)", "every weight has to be above 0: leave out values that are never to be drawn"),
+        validation = ("self.all(w, w > 0.0 && w <= 1e300)", "every weight has to be above 0 and at most 1e300: leave out values that are never to be drawn"),
         merge_strategy = ListMerge::Atomic
     )]
     pub weights: Option<Vec<f64>>,

@@ -57,6 +57,13 @@ pub(super) const POSITIVE_DURATION: Text = (
     "a duration of 0 makes no sense here: give a longer one, like 30m, or leave the field out",
 );
 
+/// A number whose differences are finite. Not `minimum` and `maximum`: the API server takes a number that is written without a
+/// fraction, like `1`, for an int64, and bounds beyond int64 for its least value.
+pub(super) const NUMBER: Text = (
+    "self >= -1e300 && self <= 1e300",
+    "a number here lies between -1e300 and 1e300",
+);
+
 /// Keys of labels and annotations.
 pub(super) const METADATA_KEYS: Text = (
     r"self.all(k, k.matches(r'^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",

@@ -135,9 +135,7 @@ const BOUNDED: &str = "(has(self.budget) && (has(self.budget.trials) || has(self
 /// The rule about a study's name, which is at the root because only there CEL sees it.
 fn name_rule() -> Rule {
     let (rule, message) = rules::STUDY_NAME;
-    Rule::new(rule.replace("self", "self.metadata.name"))
-        .message(message)
-        .field_path(".metadata.name")
+    Rule::new(rule.replace("self", "self.metadata.name")).message(message)
 }
 
 /// The rule that one group of the spec, whose being unchanged is `same`, does not change once the study has started. At the root

@@ -24,15 +24,16 @@ use super::{ParameterMap, rules};
     derive = "PartialEq",
     doc = "One configuration that a study runs. A person creates one without `number`, by `generateName`, to queue a configuration: a request, which the study turns into a numbered trial.",
     validation = Rule::new(
-        "!has(self.spec.number) || self.metadata.name == self.spec.studyRef.name + '-' + string(self.spec.number)"
+        "!has(self.spec.number) || (self.metadata.name.startsWith(self.spec.studyRef.name + '-') \
+         && self.metadata.name.substring(self.spec.studyRef.name.size() + 1).matches('^[1-9][0-9]{0,9}$') \
+         && int(self.metadata.name.substring(self.spec.studyRef.name.size() + 1)) == self.spec.number)"
     )
-    .message("a trial with a number is named `<study>-<number>`; to queue a configuration leave `number` out: the study sets it")
-    .field_path(".metadata.name"),
+    .message("a trial with a number is named `<study>-<number>`; to queue a configuration leave `number` out: the study sets it"),
     validation = Rule::new(
-        "has(self.spec.number) || !self.metadata.name.matches('^' + self.spec.studyRef.name + '-[0-9]+$')"
+        "has(self.spec.number) || !self.metadata.name.startsWith(self.spec.studyRef.name + '-') \
+         || !self.metadata.name.substring(self.spec.studyRef.name.size() + 1).matches('^[0-9]+$')"
     )
-    .message("names like `<study>-<number>` belong to the trials that the study itself creates: use `generateName`, or another name")
-    .field_path(".metadata.name"),
+    .message("names like `<study>-<number>` belong to the trials that the study itself creates: use `generateName`, or another name"),
     printcolumn(name = "Study", type_ = "string", json_path = ".spec.studyRef.name", description = "The study it belongs to."),
     printcolumn(name = "Number", type_ = "integer", json_path = ".spec.number", description = "Its number; none for a request."),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where the trial stands."),

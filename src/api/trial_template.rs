@@ -49,7 +49,7 @@ pub struct Trial {
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowTemplateRef {
     /// Its name.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(max = 253))]
     #[x_kube(validation = rules::OBJECT_NAME)]
     pub name: String,
 
@@ -97,7 +97,7 @@ pub struct Arguments {
 #[serde(rename_all = "camelCase")]
 pub struct Argument {
     /// The name by which the template declares it.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(length(max = 128))]
     #[x_kube(validation = (r"self.matches(r'^[-a-zA-Z0-9_]+$')", "an argument's name has letters, digits, `-` and `_` only, as Argo wants it"))]
     pub name: String,
 

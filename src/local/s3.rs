@@ -4,6 +4,7 @@
 //! what is written through S3 is a plain file: nothing else is left beside the buckets.
 
 mod disk;
+mod folder;
 mod listing;
 mod service;
 
@@ -55,7 +56,7 @@ impl Server {
         // What a killed server was writing is of no use.
         remove_if_there(&root.join(SCRATCH))?;
         let (access_key, secret_key) = (random_hex(10)?, random_hex(20)?);
-        let folder = service::Folder::new(&root, SCRATCH)?;
+        let folder = folder::Folder::new(&root, SCRATCH)?;
         let mut service = S3ServiceBuilder::new(folder);
         service.set_auth(SimpleAuth::from_single(access_key.clone(), secret_key.clone()));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

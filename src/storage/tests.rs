@@ -405,3 +405,83 @@ async fn moves_files_and_folders() {
         .unwrap_err();
     assert!(matches!(error, StorageError::Local { .. }) && !error.is_transient());
 }
+
+/// A server that gives each request the next of these answers, and the last one for ever.
+async fn answering(answers: Vec<&'static str>) -> Store {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut answers = answers.into_iter().peekable();
+        let mut last = "";
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let _ = socket.read(&mut [0; 16384]).await;
+            last = answers.next().unwrap_or(last);
+            let _ = socket.write_all(last.as_bytes()).await;
+            let _ = socket.shutdown().await;
+        }
+    });
+    let endpoint = Endpoint {
+        url,
+        region: "us-east-1".to_owned(),
+        access_key: "key".to_owned(),
+        secret_key: "secret".to_owned(),
+        session_token: None,
+    };
+    Store::new(&endpoint, plain_http())
+}
+
+const BUSY: &str = "HTTP/1.1 503 Slow Down\r\ncontent-length: 85\r\nconnection: close\r\n\r\n<Error><Code>SlowDown</Code><Message>the treasure is under the tree</Message></Error>";
+
+#[tokio::test]
+async fn what_fails_for_now_is_tried_again() {
+    let fine = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\netag: \"a\"\r\nconnection: close\r\n\r\nok";
+    let store = answering(vec![BUSY, BUSY, "", fine]).await;
+    assert_eq!(
+        store.read(&at("s3://studies/x"), 9).await.unwrap().unwrap().bytes,
+        b"ok"
+    );
+    let error = answering(vec![BUSY])
+        .await
+        .read(&at("s3://studies/x"), 9)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, StorageError::Busy { status: 503, .. }) && error.is_transient(),
+        "{error:?}"
+    );
+    assert!(!format!("{error} {error:?}").contains("treasure"));
+}
+
+#[tokio::test]
+async fn what_a_server_says_is_not_repeated() {
+    for (answer, transient) in [
+        (
+            "HTTP/1.1 403 Forbidden\r\ncontent-length: 56\r\nconnection: close\r\n\r\n<Error><Code>treasure</Code><Message>trove</Message></Error>",
+            false,
+        ),
+        (
+            "HTTP/1.1 400 Treasure\r\ncontent-length: 8\r\nconnection: close\r\n\r\ntreasure",
+            false,
+        ),
+        (
+            "HTTP/1.1 301 Moved\r\nlocation: http://treasure/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            false,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\ntreasure",
+            true,
+        ),
+        ("220 treasure.example ESMTP\r\n", true),
+    ] {
+        let store = answering(vec![answer]).await;
+        for error in [
+            store.read(&at("s3://studies/x"), 999).await.unwrap_err(),
+            store.list(&at("s3://studies/x")).await.unwrap_err(),
+        ] {
+            assert!(!format!("{error} {error:?}").contains("treasure"), "{error:?}");
+            assert_eq!(error.is_transient(), transient, "{answer}: {error:?}");
+        }
+    }
+}

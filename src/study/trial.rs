@@ -40,7 +40,7 @@ pub(super) fn step(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
         .as_ref()
         .is_some_and(|run| Some(run.attempt) == attempt.checked_add(1));
     match trial.status.phase {
-        TrialPhase::Pending if ahead => Some(record(trial, adopted(study, trial, wish.now))),
+        TrialPhase::Pending if ahead => Some(record(study, trial, adopted(study, trial, wish.now))),
         TrialPhase::Pending => pending(study, trial, wish),
         TrialPhase::Running => {
             let run = trial.run.as_ref().filter(|run| run.attempt == attempt)?;
@@ -87,13 +87,14 @@ fn at(trial: &Trial) -> Requirement {
     }
 }
 
-fn record(trial: &Trial, status: TrialStatus) -> Step {
+fn record(study: &Study, trial: &Trial, status: TrialStatus) -> Step {
     Step {
         action: Action::Record {
             number: trial.number,
             status: Box::new(status),
         },
-        requires: vec![at(trial)],
+        // Whether a failed attempt is tried again follows from the spec.
+        requires: vec![Requirement::Generation(study.generation), at(trial)],
     }
 }
 
@@ -123,6 +124,7 @@ fn adopted(study: &Study, trial: &Trial, now: Timestamp) -> TrialStatus {
 fn pending(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
     if let Some((reason, message)) = intent(trial, wish.ending) {
         return Some(record(
+            study,
             trial,
             finished(trial, TrialPhase::Stopped, reason, message, wish.now),
         ));
@@ -138,7 +140,7 @@ fn pending(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
                     finished(trial, TrialPhase::Failed, &reason, &message, wish.now)
                 }
             };
-            Some(record(trial, status))
+            Some(record(study, trial, status))
         }
         _ => wish.may_start.then(|| start(study, trial.number, trial.status.attempt)),
     }
@@ -170,7 +172,7 @@ fn ended_step(study: &Study, trial: &Trial, state: &RunState, wish: Wish) -> Ste
             Some(Err(error)) => finished(trial, TrialPhase::Failed, error.reason(), &error.to_string(), wish.now),
         },
     };
-    record(trial, status)
+    record(study, trial, status)
 }
 
 /// A run that vanished: what was to be stopped is stopped, anything else failed.

@@ -35,6 +35,8 @@ pub(super) enum Shape {
         length: Bounds<usize>,
         choices: Vec<String>,
     },
+    /// A point in time.
+    Time,
     /// A list.
     List {
         items: Box<Node>,
@@ -85,6 +87,7 @@ impl Node {
                 least: number("minimum"),
                 most: number("maximum"),
             }),
+            Some("string") if schema.get("format").and_then(Value::as_str) == Some("date-time") => Shape::Time,
             Some("string") => Shape::Text {
                 length: sizes("minLength", "maxLength"),
                 choices: strings("enum"),
@@ -100,6 +103,15 @@ impl Node {
                     most: size("maxProperties").unwrap_or(usize::MAX),
                 },
                 _ => Shape::Object {
+                    one_of: if size("minProperties") == Some(1) && size("maxProperties") == Some(1) {
+                        let fields = schema.get("properties").and_then(Value::as_object);
+                        fields.into_iter().flat_map(|fields| fields.keys().cloned()).collect()
+                    } else {
+                        list("oneOf")
+                            .filter_map(|branch| branch.pointer("/required/0")?.as_str())
+                            .map(str::to_owned)
+                            .collect()
+                    },
                     fields: schema
                         .get("properties")
                         .and_then(Value::as_object)
@@ -108,10 +120,6 @@ impl Node {
                         .map(|(name, schema)| (name.clone(), Self::new(schema)))
                         .collect(),
                     required: strings("required"),
-                    one_of: list("oneOf")
-                        .filter_map(|branch| branch.pointer("/required/0")?.as_str())
-                        .map(str::to_owned)
-                        .collect(),
                 },
             },
             _ => Shape::Any,

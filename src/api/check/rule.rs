@@ -26,7 +26,12 @@ pub(super) struct Rule {
 
 fn env() -> &'static Arc<Env> {
     static ENV: OnceLock<Arc<Env>> = OnceLock::new();
-    ENV.get_or_init(|| Arc::new(Env::stdlib()))
+    ENV.get_or_init(|| {
+        let mut env = Env::stdlib();
+        // Kubernetes has these functions. A rule that misses one does not compile, which a test would see.
+        let _ = env.add_extension(cel::extensions::strings);
+        Arc::new(env)
+    })
 }
 
 impl Rule {

@@ -22,7 +22,7 @@ fn study() -> Value {
 }
 
 /// `change` is a list of paths and what stands there; null takes away.
-fn with(change: Value) -> Value {
+fn with(change: &Value) -> Value {
     let mut object = study();
     for (path, value) in change.as_object().unwrap() {
         let (parent, name) = path.rsplit_once('/').unwrap();
@@ -67,8 +67,14 @@ fn a_good_study_is_good_and_is_read() {
     let read: HyperparameterStudy = serde_json::from_value(study()).unwrap();
     let mut written = serde_json::to_value(&read).unwrap();
     assert_eq!(errors(&written), "");
-    written["status"] = json!({"phase": "nonsense"});
-    assert_eq!(errors(&written), "", "a status is the API server's");
+    // As `kubectl get -o yaml` writes it.
+    written["status"] = json!({"phase": "Running", "startTime": "2026-01-01T00:00:00Z"});
+    assert_eq!(errors(&written), "");
+    written["status"]["startTime"] = json!("yesterday");
+    assert_eq!(
+        errors(&written),
+        "status.startTime: has to be a time like 2026-01-31T12:00:00Z, not the string `yesterday`"
+    );
 }
 
 #[test]
@@ -100,7 +106,7 @@ fn says_what_an_api_server_does_not() {
         ),
         (
             json!({"/spec/algorithm/sampler": {}}),
-            "spec.algorithm.sampler: is empty of what matters: give one of `random`, `grid`, `sobol`, `list`, `chain`",
+            "spec.algorithm.sampler: something is missing: give one of `chain`, `grid`, `list`, `random`, `sobol`",
         ),
         (
             json!({"/spec/objectives": [{"metric": "loss", "goal": "minimise"}]}),
@@ -127,7 +133,7 @@ fn says_what_an_api_server_does_not() {
             "spec.storage.outputPath: is missing: this field is required\nspec.trial.workflowTemplateRef: is missing: this field is required",
         ),
     ] {
-        assert_eq!(errors(&with(change.clone())), expected, "{change}");
+        assert_eq!(errors(&with(&change)), expected, "{change}");
     }
     assert_eq!(
         errors(&json!([])),
@@ -147,14 +153,83 @@ fn an_empty_field_is_named() {
 
 #[test]
 fn without_a_cluster_less_is_needed() {
-    let local = |change| check_study(&with(change), Requirements::Local).to_string();
+    let local = |change: Value| check_study(&with(&change), Requirements::Local).to_string();
     assert_eq!(local(json!({"/spec/trial": null, "/spec/storage": null})), "");
     assert_eq!(
         local(json!({"/spec/trial": {"timeout": "1h"}, "/spec/storage": {"strategy": "Best", "keepTop": 3}})),
         ""
     );
     assert_eq!(local(json!({"/spec/budget": null})).lines().count(), 1);
-    let generated = with(json!({"/metadata/name": null, "/metadata/generateName": "s-"}));
+    let generated = with(&json!({"/metadata/name": null, "/metadata/generateName": "s-"}));
     assert_eq!(errors(&generated), "");
     assert_ne!(check_study(&generated, Requirements::Local).to_string(), "");
+}
+
+/// A file may hold anything.
+#[test]
+fn nothing_makes_it_panic() {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        "(s3://)?[a-z0-9./-]{0,12}".prop_map(Value::from),
+    ];
+    let any_json = leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-z]{1,6}|name|double|int|min|max|step", inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    });
+    const PLACES: &[&str] = &[
+        "",
+        "/metadata",
+        "/metadata/name",
+        "/metadata/labels",
+        "/spec",
+        "/spec/objectives",
+        "/spec/objectives/0",
+        "/spec/parameters",
+        "/spec/parameters/0",
+        "/spec/parameters/0/double",
+        "/spec/parameters/0/double/min",
+        "/spec/parameters/0/double/step",
+        "/spec/parameters/0/int",
+        "/spec/algorithm",
+        "/spec/algorithm/sampler",
+        "/spec/budget",
+        "/spec/budget/duration",
+        "/spec/trial",
+        "/spec/storage",
+        "/spec/storage/outputPath",
+        "/spec/shutdown",
+        "/status",
+    ];
+    proptest!(ProptestConfig::with_cases(100), |(place in prop::sample::select(PLACES), json in any_json)| {
+        let new = match place {
+            "" => json,
+            place => {
+                let mut new = study();
+                let (parent, name) = place.rsplit_once('/').unwrap();
+                match new.pointer_mut(parent) {
+                    Some(Value::Object(fields)) => { fields.insert(name.to_owned(), json); }
+                    Some(Value::Array(items)) => items[0] = json,
+                    _ => {}
+                }
+                new
+            }
+        };
+        let found = check_study(&new, Requirements::Cluster);
+        check_study(&new, Requirements::Local);
+        check_trial(&new);
+        check_update(&study(), &new);
+        check_update(&new, &study());
+        // What is found good can be read.
+        if found.0.is_empty() {
+            prop_assert!(serde_json::from_value::<HyperparameterStudy>(new).is_ok());
+        }
+    });
 }

@@ -44,6 +44,9 @@ impl Walk<'_> {
             return;
         };
         let sound = self.value(schema, "spec", spec, old.and_then(|old| old.get("spec")));
+        if let (Some(schema), Some(status)) = (fields.get("status"), object.get("status").filter(|s| !s.is_null())) {
+            self.value(schema, "status", status, None);
+        }
         let (Some(name), Sound::Yes) = (name, sound) else {
             return;
         };
@@ -81,6 +84,7 @@ impl Walk<'_> {
             }
             (Shape::Number(bounds), Value::Number(n)) => self.bounds(path, n.as_f64().unwrap_or_default(), *bounds),
             (Shape::Text { length, choices }, Value::String(text)) => self.text(path, text, *length, choices),
+            (Shape::Time, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => Sound::Yes,
             (Shape::List { items, length, key }, Value::Array(list)) => {
                 self.list(path, items, *length, key.as_deref(), list)
             }
@@ -103,6 +107,8 @@ impl Walk<'_> {
         for rule in node.rules.iter().filter(|rule| old.is_some() || !rule.on_update) {
             if let Some(message) = rule.broken(new, old) {
                 let at = match (path, rule.field.as_str()) {
+                    // The schema cannot name this field, as it has no `metadata`.
+                    ("", "") => "metadata.name".to_owned(),
                     (path, "") => path.to_owned(),
                     ("", field) => field.to_owned(),
                     (path, field) => format!("{path}.{field}"),
@@ -112,7 +118,7 @@ impl Walk<'_> {
         }
     }
 
-    fn bounds<T: PartialOrd + Display>(&mut self, path: &str, n: T, bounds: Bounds<T>) -> Sound {
+    fn bounds<T: Copy + PartialOrd + Display>(&mut self, path: &str, n: T, bounds: Bounds<T>) -> Sound {
         if let Some(least) = bounds.least.filter(|least| n < *least) {
             self.errors.push(path, format!("has to be at least {least}, not {n}"));
         }
@@ -221,17 +227,16 @@ impl Walk<'_> {
         let mut sound = Sound::Yes;
         for (name, field) in fields {
             let at = below(path, misspelt.get(name.as_str()).copied().unwrap_or(name));
-            match mended.get(name) {
-                Some(value) => {
-                    if self.value(field, &at, value, old.and_then(|old| old.get(name))) == Sound::No {
-                        sound = Sound::No;
-                    }
-                }
+            let found = match mended.get(name) {
+                Some(value) => self.value(field, &at, value, old.and_then(|old| old.get(name))),
                 None if required.contains(name) && !self.optional.contains(&at.as_str()) => {
                     self.errors.push(at, MISSING);
-                    sound = Sound::No;
+                    Sound::No
                 }
-                None => {}
+                None => Sound::Yes,
+            };
+            if found == Sound::No {
+                sound = found;
             }
         }
         if sound == Sound::No {
@@ -246,7 +251,7 @@ impl Walk<'_> {
             let names: Vec<_> = one_of.iter().map(|name| format!("`{name}`")).collect();
             let names = names.join(", ");
             let message = if count == 0 {
-                format!("is empty of what matters: give one of {names}")
+                format!("something is missing: give one of {names}")
             } else {
                 format!("give exactly one of {names}")
             };
@@ -272,6 +277,7 @@ fn wrong_type(shape: &Shape, value: &Value) -> String {
         Shape::Integer(_) => "a whole number",
         Shape::Number(_) => "a number",
         Shape::Text { .. } => "a string",
+        Shape::Time => "a time like 2026-01-31T12:00:00Z",
         Shape::List { .. } => "a list",
         Shape::Object { .. } | Shape::Map { .. } => "an object",
     };

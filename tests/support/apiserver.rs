@@ -1,0 +1,144 @@
+//! A real etcd and kube-apiserver, one for each test program.
+
+use std::{
+    fs, io,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use kube::{Client, Config, config::AuthInfo};
+
+use super::programs::{self, Running};
+
+/// How long the server may take to start, on a machine that is busy building.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const TOKEN: &str = "test-administrator";
+
+/// A running API server.
+pub struct ApiServer {
+    config: Config,
+    _etcd: Running,
+    _apiserver: Running,
+}
+
+impl ApiServer {
+    /// The server of this test program, started by whoever asks first, ended with the program.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<ApiServer> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let mut problem = String::new();
+            // Another program may take a port between its choice and its use.
+            for _ in 0..3 {
+                match Self::start() {
+                    Ok(server) => return server,
+                    Err(e) => problem = e,
+                }
+            }
+            panic!("no API server: {problem}")
+        })
+    }
+
+    /// A client that may do everything. Each test needs one of its own, as a client lives in its test's runtime.
+    pub fn client(&self) -> Client {
+        Client::try_from(self.config.clone()).unwrap()
+    }
+
+    fn start() -> Result<Self, String> {
+        let say = |e: io::Error| e.to_string();
+        let folder = programs::folder();
+        let [client, peer, secure] = programs::free_ports().map_err(say)?;
+        let data = || {
+            let folder = tempfile::Builder::new().prefix("hyperstudy-test-").tempdir()?;
+            // Its program's shell removes it.
+            io::Result::Ok(folder.keep())
+        };
+
+        let own = data().map_err(say)?;
+        let at = |port| format!("http://127.0.0.1:{port}");
+        let arguments = [
+            format!("--data-dir={}", own.join("data").display()),
+            format!("--listen-client-urls={}", at(client)),
+            format!("--advertise-client-urls={}", at(client)),
+            format!("--listen-peer-urls={}", at(peer)),
+            format!("--initial-advertise-peer-urls={}", at(peer)),
+            format!("--initial-cluster=default={}", at(peer)),
+            "--unsafe-no-fsync=true".to_owned(),
+        ];
+        let mut etcd = Running::start(&folder.join("etcd"), &arguments, &own).map_err(say)?;
+
+        let own = data().map_err(say)?;
+        let tokens = own.join("tokens.csv");
+        fs::write(&tokens, format!("{TOKEN},administrator,administrator,system:masters\n")).map_err(say)?;
+        // The server makes this key for itself; nobody asks for service account tokens here.
+        let key = own.join("apiserver.key");
+        let arguments = [
+            format!("--etcd-servers={}", at(client)),
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--secure-port={secure}"),
+            format!("--cert-dir={}", own.display()),
+            format!("--token-auth-file={}", tokens.display()),
+            "--authorization-mode=RBAC".to_owned(),
+            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+            format!("--service-account-key-file={}", key.display()),
+            format!("--service-account-signing-key-file={}", key.display()),
+            "--disable-admission-plugins=ServiceAccount".to_owned(),
+        ];
+        let mut apiserver = Running::start(&folder.join("kube-apiserver"), &arguments, &own).map_err(say)?;
+
+        let mut config = Config::new(
+            format!("https://127.0.0.1:{secure}")
+                .parse()
+                .map_err(|e| format!("{e}"))?,
+        );
+        config.accept_invalid_certs = true;
+        config.auth_info = AuthInfo {
+            token: Some(TOKEN.to_owned().into()),
+            ..AuthInfo::default()
+        };
+        wait(&config, &mut etcd, &mut apiserver)?;
+        Ok(Self {
+            config,
+            _etcd: etcd,
+            _apiserver: apiserver,
+        })
+    }
+}
+
+/// Waits until the server says that it is ready, or has ended.
+fn wait(config: &Config, etcd: &mut Running, apiserver: &mut Running) -> Result<(), String> {
+    let config = config.clone();
+    let ready = async move |patience: Duration| {
+        let client = Client::try_from(config.clone()).map_err(|e| e.to_string())?;
+        let request = http::Request::get("/readyz")
+            .body(Vec::new())
+            .map_err(|e| e.to_string())?;
+        let answer = tokio::time::timeout(patience, client.request_text(request)).await;
+        answer.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+    };
+    // A runtime of its own, in a thread of its own: the caller may be inside one.
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|e| e.to_string())?;
+            let start = Instant::now();
+            loop {
+                let problem = match runtime.block_on(ready(Duration::from_secs(5))) {
+                    Ok(_) => return Ok(()),
+                    Err(e) => e,
+                };
+                for program in [&mut *etcd, &mut *apiserver] {
+                    if program.has_ended() {
+                        return Err(program.last_words());
+                    }
+                }
+                if start.elapsed() > PATIENCE {
+                    return Err(format!("not ready: {problem}\n{}", apiserver.last_words()));
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        waiting.join().map_err(|_| "waiting failed".to_owned())?
+    })
+}

@@ -1,0 +1,4 @@
+//! What tests need from outside: real servers, brought up by the tests themselves.
+
+pub mod apiserver;
+pub mod programs;

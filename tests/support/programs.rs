@@ -1,0 +1,131 @@
+//! The servers' programs, built once for all tests, and run so that none outlives the test that started it.
+
+use std::{
+    env, fs, io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+/// What `build.sh` builds.
+const PROGRAMS: [&str; 2] = ["etcd", "kube-apiserver"];
+
+/// The folder with the programs: `$KUBEBUILDER_ASSETS`, or one in the user's cache, where they are built if they are not there yet.
+pub fn folder() -> PathBuf {
+    if let Some(folder) = env::var_os("KUBEBUILDER_ASSETS").filter(|f| !f.is_empty()) {
+        return folder.into();
+    }
+    let folder = cache();
+    let parent = folder.parent().expect("the cache is a folder in a folder");
+    fs::create_dir_all(parent).unwrap_or_else(|e| panic!("{}: {e}", parent.display()));
+    // Several tests may start at once: the first builds, the others wait for it.
+    let lock = fs::File::create(folder.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    if !PROGRAMS.iter().all(|program| folder.join(program).is_file()) {
+        build(&folder);
+    }
+    folder
+}
+
+fn cache() -> PathBuf {
+    if let Some(folder) = env::var_os("HYPERSTUDY_TEST_CACHE").filter(|f| !f.is_empty()) {
+        return folder.into();
+    }
+    let cache = env::var_os("XDG_CACHE_HOME")
+        .filter(|f| !f.is_empty())
+        .map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
+    let cache = cache.expect("set HOME, HYPERSTUDY_TEST_CACHE or KUBEBUILDER_ASSETS");
+    cache.join("hyperstudy").join("envtest-1.34.4")
+}
+
+/// Builds into a folder of another name first, so that a half-built one is never taken for the whole.
+fn build(folder: &Path) {
+    eprintln!(
+        "building etcd and kube-apiserver into {}: about 5 minutes, once",
+        folder.display()
+    );
+    let unfinished = folder.with_extension("unfinished");
+    let _ = fs::remove_dir_all(&unfinished);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/build.sh");
+    let done = Command::new("sh")
+        .arg(script)
+        .arg(&unfinished)
+        .stdout(Stdio::null())
+        .status();
+    assert!(
+        done.as_ref().is_ok_and(|status| status.success()),
+        "tests/support/build.sh: {done:?}; it needs go, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver"
+    );
+    let _ = fs::remove_dir_all(folder);
+    fs::rename(&unfinished, folder).unwrap();
+}
+
+/// A running program that is killed, and its folder removed, when this is dropped or the test's process ends, however it ends:
+/// a shell holds the other end of a pipe, which the system closes then.
+pub struct Running {
+    shell: Child,
+    _pipe: ChildStdin,
+    log: PathBuf,
+}
+
+/// `$0` is the folder, the rest the program and its arguments. A job in the background would not get the pipe by itself.
+const SUPERVISE: &str = r#"
+trap '' INT
+exec 3<&0
+"$@" </dev/null 3<&- &
+program=$!
+{ cat <&3 >/dev/null; kill -9 "$program"; } 2>/dev/null &
+wait "$program"
+status=$?
+rm -rf "$0"
+exit "$status"
+"#;
+
+impl Running {
+    /// Starts `program` with `folder` as its own, in which `log` says what it said.
+    pub fn start(program: &Path, arguments: &[String], folder: &Path) -> io::Result<Self> {
+        let log = folder.join("log");
+        let output = fs::File::create(&log)?;
+        let mut shell = Command::new("sh")
+            .args(["-c", SUPERVISE])
+            .arg(folder)
+            .arg(program)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()?;
+        let pipe = shell.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self {
+            shell,
+            _pipe: pipe,
+            log,
+        })
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.shell.try_wait(), Ok(None))
+    }
+
+    /// The end of its log.
+    pub fn last_words(&self) -> String {
+        let text = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
+    }
+}
+
+/// Ports on loopback that were free a moment ago.
+pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+    // All are held until all are known, so that no two are the same.
+    let held = (0..N)
+        .map(|_| TcpListener::bind("127.0.0.1:0"))
+        .collect::<io::Result<Vec<_>>>()?;
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&held) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}
