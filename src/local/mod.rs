@@ -3,6 +3,7 @@
 //! All decisions are [`crate::study::plan`]'s, as in the cluster; here are only the effects.
 
 mod actions;
+pub mod artifacts;
 pub mod attempt;
 pub mod entry;
 pub mod environment;
@@ -20,6 +21,7 @@ mod results;
 mod runner;
 pub mod s3;
 mod summary;
+pub mod template;
 mod view;
 mod wording;
 
