@@ -8,9 +8,10 @@ use cel::common::types::{CelList, CelMap, CelString};
 use cel::common::value::Val;
 
 use super::Variables;
+use super::expression::ORDERED;
 
-/// The most steps that an expression may need; one is about a tenth of a microsecond.
-pub(super) const MAX_STEPS: u64 = 1_000_000;
+/// The most steps that an expression may need: a fraction of a second, and some hundred MiB at the worst.
+pub(super) const MAX_STEPS: u64 = 4_000_000;
 
 /// What compiling a regular expression costs, in steps.
 const REGEX: u64 = 1_000;
@@ -168,7 +169,7 @@ impl<'e> Meter<'e> {
                 steps: steps.saturating_add(sizes),
             },
             operators::INDEX => Bound::opaque(first.item, steps),
-            "dyn" => first.steps(steps),
+            "dyn" | ORDERED => first.steps(steps),
             "string" | "bytes" | "json" => {
                 Bound::opaque(sizes.saturating_mul(2), steps.saturating_add(sizes.saturating_mul(2)))
             }

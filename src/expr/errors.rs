@@ -52,7 +52,7 @@ fn found(source: &str, at: usize) -> String {
     let token = tokens(source).find(|(_, end, _)| *end > at);
     match token.and_then(|(start, end, _)| source.get(start..end)) {
         Some(text) if !text.trim().is_empty() => {
-            let short: String = text.chars().take(20).collect();
+            let short: String = text.lines().next().unwrap_or_default().chars().take(20).collect();
             format!("`{short}{}`", if short.len() < text.len() { "..." } else { "" })
         }
         _ => "the end".to_owned(),

@@ -23,7 +23,7 @@ pub const MAX_EXPRESSION: usize = 1024;
 pub const MAX_DEPTH: usize = 32;
 
 /// Puts a map's keys in order before a comprehension goes over them: a hash map's own order differs from run to run. Cannot be written by users.
-const ORDERED: &str = "@ordered";
+pub(super) const ORDERED: &str = "@ordered";
 
 static NONE: BTreeSet<String> = BTreeSet::new();
 
@@ -256,7 +256,7 @@ fn order_entry(entry: &mut EntryExpr) {
 
 /// `json(x)`: the JSON text of `x`.
 fn json<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let value = arguments.first().ok_or(ExecutionError::MissingArgumentOrTarget)?;
+    let value = arguments.into_iter().next().ok_or(ExecutionError::MissingArgumentOrTarget)?;
     let value = to_json(value.as_ref()).map_err(|message| ExecutionError::function_error("json", message))?;
     Ok(CowVal::owned(CelString::from(value.to_string())))
 }
