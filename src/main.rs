@@ -1,8 +1,12 @@
-//! The command line.
-fn main() {
-    use kube::CustomResourceExt;
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&hyperstudy::api::HyperparameterStudy::crd()).unwrap_or_default()
-    );
+//! Hyperparameter studies for Argo Workflows: the program.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    ExitCode::from(cli::Cli::parse().run().await)
 }

@@ -1,5 +1,30 @@
-//! Studies on one machine.
+//! Studies on one machine: trials are processes, S3 is a server inside the program, the ledger is a journal in a folder.
+//!
+//! All decisions are [`crate::study::plan`]'s, as in the cluster; here are only the effects.
 
+mod actions;
 pub mod artifacts;
+pub mod attempt;
+pub mod entry;
+pub mod environment;
+mod error;
+mod health;
+pub mod journal;
+pub mod layout;
+pub mod ledger;
+pub mod load;
+mod log_tail;
+mod open;
+mod orphans;
+pub mod process;
+mod results;
+mod runner;
 pub mod s3;
+mod summary;
 pub mod template;
+mod view;
+mod wording;
+
+pub use error::{RunError, exit};
+pub use ledger::Ledger;
+pub use open::{RunOptions, run};

@@ -1,0 +1,60 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use hyperstudy::local::{self, RunOptions};
+
+/// Hyperparameter studies for Argo Workflows, in a cluster or on one machine.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a study on this machine, or go on with it: each trial is a process, S3 is a server inside the program over a folder.
+    Run(Run),
+}
+
+/// What trials run.
+#[derive(Args, Debug)]
+struct What {
+    /// The file of the WorkflowTemplate that each trial runs.
+    #[arg(long, value_name = "FILE", conflicts_with = "exec")]
+    template: Option<PathBuf>,
+    /// The command that each trial runs instead, by a shell in this folder; `${...}` in it is CEL, e.g. `${parameters.lr}` and `${trial.outputDir}`.
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct Run {
+    /// The study's file.
+    #[arg(value_name = "STUDY.yaml")]
+    study: PathBuf,
+    #[command(flatten)]
+    what: What,
+    /// The folder for all files: bucket `b` is the folder `b` in it.
+    #[arg(long, value_name = "DIR", default_value = "hyperstudy-data")]
+    data: PathBuf,
+}
+
+impl Cli {
+    /// Does what the command line says; gives the exit status.
+    pub async fn run(self) -> u8 {
+        match self.command {
+            Command::Run(Run { study, what: What { template, exec }, data }) => {
+                match local::run(RunOptions { study, template, exec, data }).await {
+                    Ok(status) => status,
+                    Err(error) => {
+                        eprintln!("{error}");
+                        error.exit_status()
+                    }
+                }
+            }
+        }
+    }
+}

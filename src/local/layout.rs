@@ -1,0 +1,154 @@
+//! Where things are on disk: the buckets that people look into, and the program's own folder beside them.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// The name of the program's own folder in the data folder.
+pub const OWN: &str = ".hyperstudy";
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    /// It cannot be created or written to.
+    #[error("cannot use {}: {error}", path.display())]
+    Unusable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Another run uses it.
+    #[error("{} is in use by another `hyperstudy run`{}; wait until it has ended, end it, or choose another folder with --data", path.display(), holder(pid))]
+    InUse {
+        /// The data folder.
+        path: PathBuf,
+        /// The process id of the other run, as far as known.
+        pid: String,
+    },
+}
+
+fn holder(pid: &str) -> String {
+    if pid.is_empty() { String::new() } else { format!(" (process {pid})") }
+}
+
+/// The paths of one study in a data folder.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    study: String,
+}
+
+impl Layout {
+    /// The paths of `study` (a checked name: it becomes part of paths) in the folder `data`.
+    ///
+    /// # Errors
+    /// The current folder is unknown.
+    pub fn new(data: &Path, study: &str) -> Result<Self, LayoutError> {
+        let absolute = std::path::absolute(data);
+        let data = absolute.map_err(|error| LayoutError::Unusable { path: data.to_owned(), error })?;
+        Ok(Self { data, study: study.to_owned() })
+    }
+
+    /// The program's own folder.
+    pub fn own(&self) -> PathBuf {
+        self.data.join(OWN)
+    }
+
+    /// What the program keeps of this study.
+    pub fn state(&self) -> PathBuf {
+        self.own().join(&self.study)
+    }
+
+    /// The study's journal.
+    pub fn journal(&self) -> PathBuf {
+        self.state().join("journal.jsonl")
+    }
+
+    /// The logs of its attempts.
+    pub fn logs(&self) -> PathBuf {
+        self.state().join("logs")
+    }
+
+    /// The log of an attempt: what it wrote to standard output and standard error.
+    pub fn log(&self, number: u32, attempt: u32) -> PathBuf {
+        self.logs().join(format!("{}-{number}-{attempt}.log", self.study))
+    }
+
+    /// The scratch folders of its attempts.
+    pub fn scratches(&self) -> PathBuf {
+        self.state().join("scratch")
+    }
+
+    /// The scratch folder of an attempt.
+    pub fn scratch(&self, number: u32, attempt: u32) -> PathBuf {
+        self.scratches().join(format!("{number}-{attempt}"))
+    }
+
+    /// Creates the folders and takes the data folder's lock.
+    ///
+    /// # Errors
+    /// They cannot be created, or another run holds the lock.
+    pub fn prepare(&self) -> Result<Lock, LayoutError> {
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |error| LayoutError::Unusable { path, error }
+        };
+        let own = self.own();
+        fs::create_dir_all(&own).map_err(unusable(&own))?;
+        let lock = Lock::take(&self.data, &own.join("lock"))?;
+        for folder in [self.logs(), self.scratches()] {
+            fs::create_dir_all(&folder).map_err(unusable(&folder))?;
+        }
+        Ok(lock)
+    }
+}
+
+/// The right to use a data folder; given back when it is dropped, or when the program ends in whatever way.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    fn take(data: &Path, path: &Path) -> Result<Self, LayoutError> {
+        let unusable = |error| LayoutError::Unusable { path: path.to_owned(), error };
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let mut file = options.map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let _ = (&file).take(16).read_to_string(&mut pid);
+                let pid = pid.trim().to_owned();
+                return Err(LayoutError::InUse { path: data.to_owned(), pid });
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+        // Who holds it is only a help to people: a full disk does not matter here.
+        let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn a_second_run_is_refused_and_told_which_process_holds_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path(), "a").unwrap();
+        let lock = layout.prepare().unwrap();
+        let other = Layout::new(dir.path(), "b").unwrap();
+        let message = other.prepare().unwrap_err().to_string();
+        assert!(message.contains(&format!("(process {})", std::process::id())), "{message}");
+        drop(lock);
+        other.prepare().unwrap();
+    }
+}

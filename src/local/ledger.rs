@@ -1,0 +1,233 @@
+//! The ledger of a study on one machine: its journal, and the snapshot that follows from it.
+//!
+//! What is recorded is first written and then applied; reading the journal applies the same entries by the same code.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::{
+    entry::{Entry, ReportsEntry, StatusEntry, StudyEntry, TrialEntry},
+    journal::{Journal, JournalError},
+};
+use crate::{
+    api::{StudyStatus, TrialStatus},
+    space::Space,
+    study::{Folder, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written},
+};
+
+/// A study's journal and the snapshot that follows from it.
+#[derive(Debug)]
+pub struct Ledger {
+    journal: Journal,
+    state: State,
+}
+
+/// What follows from the journal.
+#[derive(Debug, Default)]
+struct State {
+    study: Option<StudyEntry>,
+    snapshot: Snapshot,
+    /// The requests that are admitted or rejected, by UID.
+    decided: HashSet<String>,
+}
+
+impl Ledger {
+    /// Opens the journal at `path`, or creates it, and reads what it holds. Configurations are those of `space`.
+    ///
+    /// # Errors
+    /// It cannot be read, or a line in it makes no sense: the message names it.
+    pub fn open(path: &Path, space: &Space) -> Result<Self, JournalError> {
+        let (journal, bytes) = Journal::open(path)?;
+        let mut state = State::default();
+        for (index, line) in bytes.split(|b| *b == b'\n').enumerate() {
+            if line.is_empty() && bytes.len() == bytes_before(&bytes, line) {
+                break;
+            }
+            let entry = serde_json::from_slice(line).map_err(|e| e.to_string());
+            entry.and_then(|entry| state.apply(entry, space)).map_err(|message| JournalError::Corrupt {
+                path: path.to_owned(),
+                line: index.saturating_add(1),
+                message,
+            })?;
+        }
+        Ok(Self { journal, state })
+    }
+
+    /// The study as it was last recorded; `None` in a new journal.
+    pub fn study(&self) -> Option<&StudyEntry> {
+        self.state.study.as_ref()
+    }
+
+    /// What is known of the study.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.state.snapshot
+    }
+
+    /// Where the journal is.
+    pub fn path(&self) -> PathBuf {
+        self.journal.path().to_owned()
+    }
+
+    /// Writes `entry`, then applies it.
+    ///
+    /// # Errors
+    /// It could not be written, and is not applied; or it makes no sense here.
+    pub fn record(&mut self, entry: Entry, space: &Space) -> Result<(), JournalError> {
+        self.journal.append(&entry)?;
+        self.state.apply(entry, space).map_err(|message| JournalError::Corrupt {
+            path: self.path(),
+            line: 0,
+            message,
+        })
+    }
+
+    /// Records a trial's status, what it reported on the way before it where that status ends it.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn record_status(&mut self, number: u32, status: TrialStatus, space: &Space) -> Result<(), JournalError> {
+        if status.phase.is_finished() {
+            let reading = self.snapshot().trial(number).and_then(|t| t.metrics.as_ref()?.as_ref().ok());
+            let reports = reading.filter(|r| !r.reports.is_empty()).map(|r| ReportsEntry::new(number, &r.reports));
+            if let Some(reports) = reports {
+                self.record(Entry::Reports(reports), space)?;
+            }
+        }
+        self.record(Entry::Status(Box::new(StatusEntry { number, status })), space)
+    }
+
+    /// Takes the status that a plan gave, and writes down what of it does not follow from the trials, where that is new.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn set_status(&mut self, status: StudyStatus, space: &Space) -> Result<(), JournalError> {
+        let before = &self.state.snapshot.status;
+        let is_new = before.phase != status.phase
+            || before.start_time != status.start_time
+            || before.completion_time != status.completion_time
+            || before.idle != status.idle
+            || !same_conditions(&before.conditions, &status.conditions);
+        if is_new {
+            let own = StudyStatus { best: None, top: Vec::new(), results: None, ..status.clone() };
+            self.record(Entry::StudyStatus(Box::new(own)), space)?;
+        }
+        self.state.snapshot.status = status;
+        Ok(())
+    }
+
+    /// Offers the requests that are not decided yet.
+    pub fn offer(&mut self, requests: Vec<Request>) {
+        let open = requests.into_iter().filter(|r| !self.state.decided.contains(&r.request.uid));
+        self.state.snapshot.requests = open.collect();
+    }
+
+    /// Notes whose the study's folder is.
+    pub fn set_folder(&mut self, folder: Folder) {
+        self.state.snapshot.folder = folder;
+    }
+
+    /// How storage is doing.
+    pub fn storage_mut(&mut self) -> &mut StorageHealth {
+        &mut self.state.snapshot.storage
+    }
+
+    /// Notes how the run of an attempt stands; an older attempt than the last recorded one is of no interest any more.
+    pub fn set_run(&mut self, number: u32, attempt: u32, state: RunState) {
+        if let Some(trial) = self.state.trial_mut(number).filter(|t| t.status.attempt == attempt) {
+            trial.run = Some(Run { attempt, state });
+        }
+    }
+
+    /// A trial, for what was observed of it.
+    pub fn trial_mut(&mut self, number: u32) -> Option<&mut Trial> {
+        self.state.trial_mut(number)
+    }
+
+    /// The trials an attempt of which runs, as far as the journal knows, with that attempt.
+    pub fn running(&self) -> impl Iterator<Item = (u32, u32)> {
+        let runs = |t: &&Trial| t.run.as_ref().is_some_and(|r| r.state == RunState::Active) && !t.is_finished();
+        self.snapshot().trials.iter().filter(runs).map(|t| (t.number, t.status.attempt))
+    }
+}
+
+/// Whether the same conditions hold for the same reasons.
+fn same_conditions(a: &[Condition], b: &[Condition]) -> bool {
+    let same = |a: &Condition, b: &Condition| a.type_ == b.type_ && a.status == b.status && a.reason == b.reason;
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+}
+
+/// Where `line`, a part of `bytes`, starts in it.
+fn bytes_before(bytes: &[u8], line: &[u8]) -> usize {
+    (line.as_ptr() as usize).saturating_sub(bytes.as_ptr() as usize)
+}
+
+impl State {
+    fn trial_mut(&mut self, number: u32) -> Option<&mut Trial> {
+        let trials = &mut self.snapshot.trials;
+        let index = trials.binary_search_by_key(&number, |t| t.number).ok()?;
+        trials.get_mut(index)
+    }
+
+    fn known(&mut self, number: u32) -> Result<&mut Trial, String> {
+        self.trial_mut(number).ok_or_else(|| format!("there is no trial {number}"))
+    }
+
+    fn apply(&mut self, entry: Entry, space: &Space) -> Result<(), String> {
+        if self.study.is_none() && !matches!(entry, Entry::Study(_)) {
+            return Err("the journal does not begin with its study".to_owned());
+        }
+        match entry {
+            Entry::Study(study) => self.study = Some(*study),
+            Entry::Trial(trial) => self.create(*trial, space)?,
+            Entry::Status(entry) => self.known(entry.number)?.take(entry.status),
+            Entry::Reports(entry) => {
+                let trial = self.known(entry.number)?;
+                trial.reports = entry.into_reports();
+            }
+            Entry::Request(entry) => {
+                self.snapshot.requests.retain(|r| r.request != entry.request);
+                self.decided.insert(entry.request.uid);
+            }
+            Entry::Written(entry) => {
+                self.snapshot.written = Some(Written { revision: entry.revision, at: entry.at });
+            }
+            Entry::StudyStatus(status) => self.snapshot.status = *status,
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, entry: TrialEntry, space: &Space) -> Result<(), String> {
+        let last = self.snapshot.trials.last().map_or(0, |t| t.number);
+        if entry.number <= last {
+            return Err(format!("trial {} is created after trial {last}", entry.number));
+        }
+        self.snapshot.trials.push(Trial {
+            number: entry.number,
+            config: space.parse(&entry.parameters),
+            parameters: entry.parameters,
+            origin: entry.origin,
+            continues: entry.continues,
+            ..Trial::default()
+        });
+        Ok(())
+    }
+}
+
+impl Trial {
+    /// Takes a new status. A new attempt has a run of its own and has reported nothing; a finished trial's file is done with.
+    fn take(&mut self, status: TrialStatus) {
+        if status.attempt != self.status.attempt {
+            self.run = Some(Run { attempt: status.attempt, state: RunState::Active });
+            self.metrics = None;
+            self.reports = Default::default();
+        }
+        if status.phase.is_finished() {
+            self.metrics = None;
+        }
+        self.status = status;
+    }
+}

@@ -1,0 +1,213 @@
+//! Reading and checking what a person wrote: the study, requests beside it, and what its trials run. Everything that is wrong is
+//! said at once, and nothing is written.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::attempt::Program;
+use crate::{
+    api::{self, check::{self as schema, Requirements}, FieldError, FieldErrors, ParameterMap, RequestRef, StudySpec},
+    study::{Identity, Request, Study},
+};
+
+/// The kinds that may stand in a study's file.
+const STUDY: &str = "HyperparameterStudy";
+const TRIAL: &str = "HyperparameterTrial";
+
+/// The largest file that is read as a study, in bytes.
+const MAX_FILE: u64 = 4 << 20;
+
+/// A study's file, read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The study as it was written.
+    pub object: Value,
+    /// Its name.
+    pub name: String,
+    /// Its namespace, `default` where none is given.
+    pub namespace: String,
+    /// Its spec.
+    pub spec: StudySpec,
+    /// The requests beside it, in their order.
+    pub requests: Vec<Request>,
+}
+
+/// What a person asked for, checked.
+#[derive(Debug)]
+pub struct Checked {
+    /// The study's file.
+    pub loaded: Loaded,
+    /// The study as it would be if it were created now.
+    pub study: Study,
+    /// What its trials run.
+    pub program: Program,
+}
+
+/// Reads and checks the study's file at `path` and what its trials are to run.
+///
+/// # Errors
+/// Everything that is wrong, one line each; a YAML error has its line and column.
+pub fn check(path: &Path, choice: &Choice) -> Result<Checked, Vec<String>> {
+    let mut errors = Vec::new();
+    let loaded = load(path, &mut errors);
+    let study = loaded.as_ref().and_then(|(loaded, wrong)| {
+        let compiled = loaded.compile("", 1, Timestamp::now());
+        // What the schema has complained about is not said twice.
+        let is_new = |e: &&FieldError| !wrong.0.iter().any(|w| e.path.starts_with(&w.path) || w.path.starts_with(&e.path));
+        compiled.map_err(|e| errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string))).ok()
+    });
+    let program = Program::compile(choice, study.as_ref());
+    let program = program.map_err(|e| errors.extend(e)).ok();
+    match (loaded, study, program) {
+        (Some((loaded, _)), Some(study), Some(program)) if errors.is_empty() => Ok(Checked { loaded, study, program }),
+        _ => Err(errors),
+    }
+}
+
+/// Reads the study's file at `path` and holds it against the schema. `None` where not even its types are right.
+fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> {
+    let text = read_text(path).map_err(|e| errors.push(e)).ok()?;
+    let documents = documents(&text, path).map_err(|e| errors.push(e)).ok()?;
+    let kind_of = |document: &Value| document.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    for (index, document) in documents.iter().enumerate() {
+        let kind = kind_of(document);
+        if kind != STUDY && kind != TRIAL {
+            let place = index.saturating_add(1);
+            let what = if kind.is_empty() { "has no `kind`".to_owned() } else { format!("is of kind `{kind}`") };
+            errors.push(format!("{}: document {place} {what}: only {STUDY} and {TRIAL} are used here", path.display()));
+        }
+    }
+    let studies: Vec<&Value> = documents.iter().filter(|d| kind_of(d) == STUDY).collect();
+    let [object] = *studies else {
+        let count = studies.len();
+        errors.push(format!("{} holds {count} documents of kind {STUDY}: give exactly one", path.display()));
+        return None;
+    };
+    let text_of = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let name = text_of("/metadata/name").unwrap_or_default().to_owned();
+    let namespace = text_of("/metadata/namespace").unwrap_or("default").to_owned();
+    let mut requests = Vec::new();
+    for (index, trial) in documents.iter().filter(|d| kind_of(d) == TRIAL).enumerate() {
+        match request(trial, &name, index) {
+            Ok(request) => requests.push(request),
+            Err(wrong) => {
+                let mut all = FieldErrors::default();
+                all.extend_below(&format!("{TRIAL} {}", index.saturating_add(1)), wrong);
+                errors.extend(lines(&all));
+            }
+        }
+    }
+    let wrong = schema::check_study(object, Requirements::Local);
+    errors.extend(lines(&wrong));
+    let spec = object.get("spec").cloned().unwrap_or_default();
+    let spec = serde_json::from_value(spec).map_err(|e| {
+        if wrong.0.is_empty() {
+            errors.push(format!("spec: {e}"));
+        }
+    });
+    let loaded = Loaded { object: object.clone(), name, namespace, spec: spec.ok()?, requests };
+    Some((loaded, wrong))
+}
+
+impl Loaded {
+    /// The compiled study.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn compile(&self, uid: &str, generation: i64, created: Timestamp) -> Result<Study, FieldErrors> {
+        let identity = Identity {
+            name: self.name.clone(),
+            namespace: self.namespace.clone(),
+            uid: uid.to_owned(),
+            generation,
+            created,
+            deleting: false,
+        };
+        Study::compile(identity, self.spec.clone(), LOCAL_FIELDS)
+    }
+}
+
+/// The fields of `trial` that expressions may name here beside those of the cluster.
+pub const LOCAL_FIELDS: &[&str] = &["outputDir"];
+
+/// One line for each error.
+pub fn lines(errors: &FieldErrors) -> Vec<String> {
+    errors.0.iter().map(FieldError::to_string).collect()
+}
+
+/// The text of a file that is not larger than a person's file can be.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn read_text(path: &Path) -> Result<String, String> {
+    let problem = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let length = std::fs::metadata(path).map_err(problem)?.len();
+    if length > MAX_FILE {
+        return Err(format!("{} has {length} bytes: at most {MAX_FILE} are read", path.display()));
+    }
+    std::fs::read_to_string(path).map_err(problem)
+}
+
+/// The documents of a YAML text; empty ones are left out.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn documents(text: &str, path: &Path) -> Result<Vec<Value>, String> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| {
+        let place = match error.location() {
+            Some(at) => format!("{}:{}:{}", path.display(), at.line(), at.column()),
+            None => path.display().to_string(),
+        };
+        let message = error.without_snippet().to_string();
+        format!("{place}: this is no valid YAML: {}", message.lines().next().unwrap_or_default())
+    })?;
+    Ok(documents.into_iter().filter(|d| !d.is_null()).collect())
+}
+
+/// A person's wish for a configuration, the `index`-th from 0 in the file.
+fn request(trial: &Value, study: &str, index: usize) -> Result<Request, FieldErrors> {
+    let spec = trial.get("spec").cloned().unwrap_or_default();
+    let mut errors = FieldErrors::default();
+    schema::check_trial(trial).or_ok(())?;
+    let spec: api::TrialSpec = serde_json::from_value(spec).map_err(|e| FieldErrors(vec![FieldError::new("spec", e.to_string())]))?;
+    if spec.study_ref.name != study {
+        let message = format!("`{}` is not the study of this file, `{study}`", spec.study_ref.name);
+        errors.push("spec.studyRef.name", message);
+    }
+    if spec.number.is_some() {
+        errors.push("spec.number", "leave it out: a trial gets its number when it is created");
+    }
+    let text_of = |pointer: &str| trial.pointer(pointer).and_then(Value::as_str);
+    let name = match (text_of("/metadata/name"), text_of("/metadata/generateName")) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(prefix)) => format!("{prefix}{}", index.saturating_add(1)),
+        (None, None) => {
+            errors.push("metadata", "give it a `name` or a `generateName`");
+            String::new()
+        }
+    };
+    let uid = request_uid(&name, index, &spec.parameters);
+    let request = RequestRef { name, uid };
+    errors.or_ok(Request { request, parameters: spec.parameters })
+}
+
+/// What a request is known by: the same text at the same place is the same request.
+fn request_uid(name: &str, index: usize, parameters: &ParameterMap) -> String {
+    let content = serde_json::to_vec(&(name, index, parameters)).unwrap_or_default();
+    let hash = Sha256::digest(&content);
+    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a trial is to run, as a person chose it on the command line.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// The template in this file.
+    Template(PathBuf),
+    /// This command.
+    Exec(String),
+    /// Nothing was chosen.
+    None,
+}
