@@ -37,7 +37,9 @@ impl Program {
     /// Everything that is wrong, one line each.
     pub fn compile(choice: &Choice, _study: Option<&Study>) -> Result<Self, Vec<String>> {
         match choice {
-            Choice::Exec(command) => Template::compile(command).map(Self::Exec).map_err(|e| vec![format!("--exec: {e}")]),
+            Choice::Exec(command) => Template::compile(command)
+                .map(Self::Exec)
+                .map_err(|e| vec![format!("--exec: {e}")]),
             Choice::Template(file) => Err(vec![format!("{}: not there yet", file.display())]),
             Choice::None => {
                 let message = "say what a trial runs: --template FILE with the WorkflowTemplate, or --exec COMMAND";
@@ -87,11 +89,26 @@ impl Program {
     }
 }
 
-fn variables(study: &Study, trial: &Trial, attempt: u32, output_path: &str, files: &Files) -> Result<Variables, String> {
-    let output_dir = files.output.to_str().ok_or_else(|| format!("{} is no UTF-8", files.output.display()))?;
+fn variables(
+    study: &Study,
+    trial: &Trial,
+    attempt: u32,
+    output_path: &str,
+    files: &Files,
+) -> Result<Variables, String> {
+    let output_dir = files
+        .output
+        .to_str()
+        .ok_or_else(|| format!("{} is no UTF-8", files.output.display()))?;
     let mut variables = Variables::default();
-    variables.set_object("parameters", trial.parameters.iter().map(|(name, value)| (name.as_str(), value)));
-    let key = output_path.strip_prefix("s3://").and_then(|path| path.split_once('/')).map_or("", |(_, key)| key);
+    variables.set_object(
+        "parameters",
+        trial.parameters.iter().map(|(name, value)| (name.as_str(), value)),
+    );
+    let key = output_path
+        .strip_prefix("s3://")
+        .and_then(|path| path.split_once('/'))
+        .map_or("", |(_, key)| key);
     let trial = json!({
         "number": trial.number,
         "name": study.trial_name(trial.number),
