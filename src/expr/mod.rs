@@ -19,4 +19,6 @@ pub use template::{MAX_RENDERED, MAX_TEMPLATE, Part, Template};
 pub use value::{Variables, text};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
