@@ -2,9 +2,28 @@
 //!
 //! POSIX.1-2024, Shell Command Language, 2.2 (quoting), 2.3 (token recognition).
 
-/// A value as one word of a POSIX shell, whatever is in it but NUL.
-pub(super) fn quote(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
+/// Where a value stands, which decides how it is quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// By itself.
+    Word,
+    /// In single quotes.
+    Single,
+    /// In double quotes.
+    Double,
+}
+
+/// A value, whatever is in it but NUL, such that a POSIX shell reads just it at that place.
+pub(super) fn quote(value: &str, place: Place) -> String {
+    let closed = || value.replace('\'', r"'\''");
+    match place {
+        Place::Word => format!("'{}'", closed()),
+        Place::Single => closed(),
+        Place::Double => {
+            let escape = |c: char| "\\\"$`".contains(c).then_some('\\').into_iter().chain([c]);
+            value.chars().flat_map(escape).collect()
+        }
+    }
 }
 
 /// What encloses the point that was read up to.
@@ -47,25 +66,24 @@ impl Shell {
         text.chars().for_each(|c| self.character(c));
     }
 
-    /// Reads on over a quoted value.
+    /// Reads on over a value and says how it stands there.
     ///
     /// # Errors
     /// Why it may not stand here, as the rest of a sentence that starts with the value.
-    pub(super) fn value(&mut self) -> Result<(), &'static str> {
+    pub(super) fn value(&mut self) -> Result<Place, &'static str> {
         let after = self.last.replace('\'');
         if std::mem::take(&mut self.escaped) {
             return Err("stands right after a `\\`, which would undo its quotes");
         }
-        match self.inside.last() {
-            None | Some(Inside::Parenthesis) => {}
-            Some(Inside::Single | Inside::Double) => {
-                return Err("stands in quotes: leave them out, a value is quoted by itself");
-            }
+        let place = match self.inside.last() {
+            None | Some(Inside::Parenthesis) => Place::Word,
+            Some(Inside::Single) => Place::Single,
+            Some(Inside::Double) => Place::Double,
             Some(Inside::Back) => return Err("stands in back quotes: use `$(...)`"),
             Some(Inside::Arithmetic) => return Err("stands in the shell's arithmetic: compute it in the `${...}`"),
             Some(Inside::Brace) => return Err("stands in the shell's own `${...}`: set a variable to it first"),
             Some(Inside::Comment) => return Err("stands in a comment"),
-        }
+        };
         if self.here {
             return Err("stands behind a `<<`, where the shell does not know quotes: use a file or a pipe");
         }
@@ -74,10 +92,10 @@ impl Shell {
                 "stands behind what shells read in different ways: set a variable to it first, in a line before",
             );
         }
-        if after == Some('$') {
-            return Err("stands right after a `$`, which would change its quotes");
+        if after == Some('$') && place != Place::Single {
+            return Err("stands right after a `$`, which would change its meaning");
         }
-        Ok(())
+        Ok(place)
     }
 
     fn character(&mut self, c: char) {

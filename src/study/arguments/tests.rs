@@ -231,14 +231,36 @@ fn a_command_is_quoted_for_the_shell() {
 }
 
 #[test]
+fn a_value_in_quotes_is_quoted_for_them() {
+    let command = r#"echo '{"single": ${json(parameters.optimizer)}}' "double: ${parameters.optimizer} $(printf %s "${parameters.optimizer}")""#;
+    let command = Command::compile(command, &space(), &[]).unwrap();
+    for hostile in [
+        "a b",
+        "it's",
+        "$(id)`id`",
+        "\\\"; id; \"",
+        "'; id; '",
+        "$HOME",
+        "a\\",
+        "x\ny",
+    ] {
+        let variables = variables(&config(json!({"optimizer": hostile})), &trial(), &study());
+        let line = command.render(&variables).unwrap();
+        let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        // Some shells' echo expands backslashes itself, so what it is given is compared by printf.
+        let line = line.replacen("echo", "printf '%s|%s'", 1);
+        let printed = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert!(output.status.success() && printed.status.success(), "{line}");
+        let quoted = serde_json::to_string(hostile).unwrap();
+        let expected = format!("{{\"single\": {quoted}}}|double: {hostile} {hostile}");
+        assert_eq!(String::from_utf8(printed.stdout).unwrap(), expected, "{line}");
+    }
+}
+
+#[test]
 fn a_value_may_not_stand_where_quotes_do_not_hold() {
-    let quotes = "stands in quotes: leave them out, a value is quoted by itself";
+    let unclear = "stands behind what shells read in different ways: set a variable to it first, in a line before";
     for (source, reason) in [
-        ("echo \"${parameters.lr}\"", quotes),
-        ("echo '${parameters.lr}'", quotes),
-        ("echo \"a\\\"${parameters.lr}\"", quotes),
-        ("sh -c 'x ${parameters.lr} y'", quotes),
-        ("echo \"$(x \"${parameters.lr}\")\"", quotes),
         ("echo `x ${parameters.lr}`", "stands in back quotes: use `$(...)`"),
         (
             "echo $((1 + ${parameters.lr}))",
@@ -277,7 +299,7 @@ fn a_value_may_not_stand_where_quotes_do_not_hold() {
             "echo \"$(case x in a) echo \"${parameters.lr}\";; esac)\"",
             "stands behind what shells read in different ways: set a variable to it first, in a line before",
         ),
-        ("echo \"$${x:-it's}\" '}\" ${parameters.lr} '", quotes),
+        ("echo \"$${x:-it's}\" '}\" ${parameters.lr} '", unclear),
         (
             "echo $[ ${parameters.lr} ]",
             "stands behind what shells read in different ways: set a variable to it first, in a line before",
@@ -294,6 +316,8 @@ fn a_value_may_not_stand_where_quotes_do_not_hold() {
     }
     for source in [
         "echo ${parameters.lr}",
+        "echo \"a\\\"${parameters.lr}\"",
+        "echo \"$(x \"${parameters.lr}\")\"",
         "echo \\\\${parameters.lr}",
         "echo 'x'${parameters.lr}\"y\"",
         "echo it\\'s ${parameters.lr}",
