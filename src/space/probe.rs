@@ -186,6 +186,16 @@ fn together(space: &Space, errors: &mut FieldErrors) {
     }
 }
 
+impl Space {
+    /// Some configurations that meet the constraints, always the same ones: corners, defaults and random ones, at most `most`.
+    /// Fewer, perhaps none, where the constraints leave little.
+    pub fn samples(&self, most: usize) -> Vec<Config> {
+        let tries = usize::try_from(TRIES).unwrap_or(usize::MAX);
+        let feasible = samples(self).take(tries).filter(|config| self.is_feasible(config));
+        feasible.take(most).collect()
+    }
+}
+
 /// Configurations to try, without end: the corners where all is least or greatest, the middle, the defaults as far as there are any, then random ones.
 fn samples(space: &Space) -> impl Iterator<Item = Config> {
     let corners = [0.0, 1.0, 0.5].map(|unit| space.decode(&vec![unit; space.dimensions]));
