@@ -46,8 +46,19 @@ impl Cli {
     /// Does what the command line says; gives the exit status.
     pub async fn run(self) -> u8 {
         match self.command {
-            Command::Run(Run { study, what: What { template, exec }, data }) => {
-                match local::run(RunOptions { study, template, exec, data }).await {
+            Command::Run(Run {
+                study,
+                what: What { template, exec },
+                data,
+            }) => {
+                match local::run(RunOptions {
+                    study,
+                    template,
+                    exec,
+                    data,
+                })
+                .await
+                {
                     Ok(status) => status,
                     Err(error) => {
                         eprintln!("{error}");

@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A command that takes a moment and reports `x`.
-const QUICK: &str = r#"echo "{\"loss\": ${parameters.x}}" > ${trial.outputDir}/metrics.json"#;
+const QUICK: &str = r#"echo "{\"loss\": "${parameters.x}} > ${trial.outputDir}/metrics.json"#;
 
 struct Place {
     dir: tempfile::TempDir,
@@ -21,13 +21,19 @@ struct Place {
 impl Place {
     /// A folder with a study of one parameter in it, `more` being further fields of its spec.
     fn new(more: &str) -> Self {
-        let place = Self { dir: tempfile::tempdir().unwrap() };
+        let place = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
         place.write_study(more);
         place
     }
 
     fn write_study(&self, more: &str) {
-        let trials = if more.contains("budget:") { "" } else { "  budget: {trials: 6}\n" };
+        let trials = if more.contains("budget:") {
+            ""
+        } else {
+            "  budget: {trials: 6}\n"
+        };
         let study = format!(
             "apiVersion: hyperstudy.dev/v1alpha1\nkind: HyperparameterStudy\nmetadata: {{name: small}}\nspec:\n  \
              objectives: [{{metric: loss, goal: Minimize}}]\n  parameters: [{{name: x, double: {{min: 0, max: 1}}}}]\n  \
@@ -42,7 +48,9 @@ impl Place {
 
     fn command(&self, exec: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hyperstudy"));
-        command.args(["run", "study.yaml", "--data", "data", "--exec", exec]).current_dir(self.dir.path());
+        command
+            .args(["run", "study.yaml", "--data", "data", "--exec", exec])
+            .current_dir(self.dir.path());
         command.stdin(Stdio::null());
         command
     }
@@ -62,7 +70,10 @@ impl Place {
         let mut rows = BTreeMap::new();
         for line in csv.lines().skip(1) {
             let (number, rest) = line.split_once(',').unwrap();
-            assert!(rows.insert(number.parse().unwrap(), rest.to_owned()).is_none(), "trial {number} is there twice");
+            assert!(
+                rows.insert(number.parse().unwrap(), rest.to_owned()).is_none(),
+                "trial {number} is there twice"
+            );
         }
         rows
     }
@@ -70,7 +81,9 @@ impl Place {
     /// The numbered folders that there are.
     fn folders(&self) -> Vec<u32> {
         let entries = fs::read_dir(self.path("data/studies/small")).unwrap();
-        let mut numbers: Vec<u32> = entries.filter_map(|e| e.unwrap().file_name().to_str()?.parse().ok()).collect();
+        let mut numbers: Vec<u32> = entries
+            .filter_map(|e| e.unwrap().file_name().to_str()?.parse().ok())
+            .collect();
         numbers.sort_unstable();
         numbers
     }
@@ -94,7 +107,8 @@ impl Place {
         let mark = format!("HYPERSTUDY_ATTEMPT={uid}/");
         let of = |entry: fs::DirEntry| fs::read(entry.path().join("environ")).ok();
         let all = fs::read_dir("/proc").unwrap().filter_map(|e| of(e.ok()?));
-        all.filter(|environment| environment.split(|b| *b == 0).any(|v| v.starts_with(mark.as_bytes()))).count()
+        all.filter(|environment| environment.split(|b| *b == 0).any(|v| v.starts_with(mark.as_bytes())))
+            .count()
     }
 }
 
@@ -108,7 +122,11 @@ struct Ran {
 impl Ran {
     fn from(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Self { status: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+        Self {
+            status: output.status.code(),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
     }
 
     #[track_caller]
@@ -119,7 +137,10 @@ impl Ran {
 
     #[track_caller]
     fn says(self, text: &str) -> Self {
-        assert!(self.out.contains(text) || self.err.contains(text), "not said: {text}\n{self:#?}");
+        assert!(
+            self.out.contains(text) || self.err.contains(text),
+            "not said: {text}\n{self:#?}"
+        );
         self
     }
 }
@@ -176,7 +197,11 @@ fn killed_at_any_moment_it_goes_on_as_if_nothing_had_happened() {
     let place = Place::new(more);
     let mut kills = 0;
     // Fixed, but of no pattern with the length of a trial.
-    for pause in [31_u64, 170, 97, 263, 142, 58, 201, 115, 333, 77, 180, 240, 290].iter().cycle().take(60) {
+    for pause in [31_u64, 170, 97, 263, 142, 58, 201, 115, 333, 77, 180, 240, 290]
+        .iter()
+        .cycle()
+        .take(60)
+    {
         let mut child = place.start(&slow);
         std::thread::sleep(Duration::from_millis(*pause));
         if child.try_wait().unwrap().is_some() {
@@ -196,7 +221,11 @@ fn killed_at_any_moment_it_goes_on_as_if_nothing_had_happened() {
 fn what_a_killed_run_left_behind_is_ended_before_it_goes_on() {
     let place = Place::new("  budget: {trials: 1}\n");
     let log = place.path("starts");
-    let exec = format!("echo start >> {}; test -e {} || sleep 600; {QUICK}", log.display(), place.path("go").display());
+    let exec = format!(
+        "echo start >> {}; test -e {} || sleep 600; {QUICK}",
+        log.display(),
+        place.path("go").display()
+    );
     let mut child = place.start(&exec);
     place.wait_for("the first trial", || log.exists());
     child.kill().unwrap();
@@ -217,14 +246,22 @@ fn a_torn_last_line_is_forgotten_and_a_broken_one_in_the_middle_is_named() {
     let journal = fs::read_to_string(place.journal()).unwrap();
     let lines: Vec<&str> = journal.lines().collect();
     let end = lines.iter().position(|l| l.contains("\"number\":4")).unwrap();
-    fs::write(place.journal(), format!("{}\n{}", lines[..end].join("\n"), &lines[end][..10])).unwrap();
+    fs::write(
+        place.journal(),
+        format!("{}\n{}", lines[..end].join("\n"), &lines[end][..10]),
+    )
+    .unwrap();
     place.run(QUICK).ended(0);
     assert_eq!(place.rows(), rows);
 
     let mut broken = lines.clone();
     broken[2] = "{\"trial\":{\"number\":";
     fs::write(place.journal(), broken.join("\n")).unwrap();
-    place.run(QUICK).ended(1).says("line 3 of the journal").says("journal.jsonl");
+    place
+        .run(QUICK)
+        .ended(1)
+        .says("line 3 of the journal")
+        .says("journal.jsonl");
 }
 
 #[test]
@@ -233,11 +270,19 @@ fn two_runs_in_one_folder_are_one_too_many() {
     let log = place.path("started");
     let child = place.start(&format!("echo > {}; sleep 600", log.display()));
     place.wait_for("the first trial", || log.exists());
-    place.run(QUICK).ended(2).says("in use").says(&format!("process {}", child.id()));
+    place
+        .run(QUICK)
+        .ended(2)
+        .says("in use")
+        .says(&format!("process {}", child.id()));
     send(&child, Signal::TERM);
+    // Two at once would be one.
+    std::thread::sleep(Duration::from_millis(200));
     send(&child, Signal::TERM);
     let start = Instant::now();
-    place.wait_for("the end", || place.processes() == 0 || start.elapsed() > Duration::from_secs(20));
+    place.wait_for("the end", || {
+        place.processes() == 0 || start.elapsed() > Duration::from_secs(20)
+    });
     finish(child).ended(130);
 }
 
@@ -251,7 +296,10 @@ fn one_interrupt_lets_what_runs_finish_and_two_end_it() {
     send(&child, Signal::INT);
     std::thread::sleep(Duration::from_millis(200));
     fs::write(place.path("go"), "").unwrap();
-    finish(child).ended(130).says("2 running trials finish").says("The same command goes on");
+    finish(child)
+        .ended(130)
+        .says("2 running trials finish")
+        .says("The same command goes on");
     assert_eq!(place.rows().len(), 2);
 
     fs::remove_file(place.path("go")).unwrap();
@@ -272,19 +320,27 @@ fn one_interrupt_lets_what_runs_finish_and_two_end_it() {
 #[test]
 fn a_trial_that_takes_too_long_fails_and_is_gone() {
     let place = Place::new("  budget: {trials: 2, failedTrials: 1}\n  trial: {timeout: 300ms}\n");
-    place.run("echo waiting; sleep 600").ended(1).says("ran longer than trial.timeout, 0.3s: waiting").says("small-1-1.log");
+    place
+        .run("echo waiting; sleep 600")
+        .ended(1)
+        .says("ran longer than trial.timeout, 0.3s: waiting")
+        .says("small-1-1.log");
     assert_eq!(place.processes(), 0);
 }
 
 #[test]
 fn a_failed_trial_is_tried_again_as_often_as_allowed() {
     let place = Place::new("  budget: {trials: 2}\n  retries: {limit: 2}\n");
-    let exec = format!("echo x >> tries-$HYPERSTUDY_TRIAL; test $(wc -l < tries-$HYPERSTUDY_TRIAL) -ge 3 || exit 7; {QUICK}");
+    let exec =
+        format!("echo x >> tries-$HYPERSTUDY_TRIAL; test $(wc -l < tries-$HYPERSTUDY_TRIAL) -ge 3 || exit 7; {QUICK}");
     place.run(&exec).ended(0).says("exit code 7");
     assert_eq!(fs::read_to_string(place.path("tries-1")).unwrap().lines().count(), 3);
 
     let place = Place::new("  budget: {trials: 2}\n  retries: {limit: 1}\n");
-    place.run("echo x >> tries; echo the reason >&2; exit 7").ended(1).says("exit code 7: the reason");
+    place
+        .run("echo x >> tries; echo the reason >&2; exit 7")
+        .ended(1)
+        .says("exit code 7: the reason");
     assert_eq!(fs::read_to_string(place.path("tries")).unwrap().lines().count(), 4);
     assert!(place.rows().values().all(|row| row.starts_with("FAILED")));
 }
@@ -293,11 +349,22 @@ fn a_failed_trial_is_tried_again_as_often_as_allowed() {
 fn strategies_keep_what_they_say() {
     let best = |place: &Place| {
         let text = fs::read_to_string(place.path("data/studies/small/best_result.json")).unwrap();
-        let number = text.split("\"Trial-ID\"").nth(1).unwrap().trim_start_matches([':', ' ']);
-        number.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse::<u32>().unwrap()
+        let number = text
+            .split("\"Trial-ID\"")
+            .nth(1)
+            .unwrap()
+            .trim_start_matches([':', ' ']);
+        number
+            .split(|c: char| !c.is_ascii_digit())
+            .next()
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
     };
     let run = |storage: &str| {
-        let place = Place::new(&format!("  budget: {{trials: 11}}\n  parallelism: 2\n  storage: {{{storage}}}\n"));
+        let place = Place::new(&format!(
+            "  budget: {{trials: 11}}\n  parallelism: 2\n  storage: {{{storage}}}\n"
+        ));
         place.run(QUICK).ended(0);
         place
     };
@@ -306,7 +373,11 @@ fn strategies_keep_what_they_say() {
     let place = run("strategy: Best");
     assert_eq!(place.folders(), [best(&place)]);
     let place = run("strategy: Best, keepTop: 3");
-    let mut ranked: Vec<(f64, u32)> = place.rows().into_iter().map(|(n, row)| (row.split(',').nth(2).unwrap().parse().unwrap(), n)).collect();
+    let mut ranked: Vec<(f64, u32)> = place
+        .rows()
+        .into_iter()
+        .map(|(n, row)| (row.split(',').nth(2).unwrap().parse().unwrap(), n))
+        .collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut kept: Vec<u32> = ranked.iter().take(3).map(|r| r.1).collect();
     kept.sort_unstable();
@@ -316,14 +387,21 @@ fn strategies_keep_what_they_say() {
 #[test]
 fn folder_10_survives_the_deletion_of_folder_1() {
     let place = Place::new("  budget: {trials: 10}\n  storage: {strategy: Best}\n");
-    place.run(r#"echo "{\"loss\": ${10 - trial.number}}" > ${trial.outputDir}/metrics.json"#).ended(0);
+    place
+        .run(r#"echo "{\"loss\": "${10 - trial.number}} > ${trial.outputDir}/metrics.json"#)
+        .ended(0);
     assert_eq!(place.folders(), [10]);
 }
 
 #[test]
 fn a_command_that_does_not_exist_is_named_and_not_tried_again() {
     let place = Place::new("  budget: {trials: 5, failedTrials: 2}\n  retries: {limit: 5}\n");
-    place.run("no-such-trainer --lr 1").ended(1).says("no-such-trainer").says("exit code 127").says("The study failed");
+    place
+        .run("no-such-trainer --lr 1")
+        .ended(1)
+        .says("no-such-trainer")
+        .says("exit code 127")
+        .says("The study failed");
     assert_eq!(place.rows().len(), 2);
 }
 
@@ -333,8 +411,17 @@ fn a_wrong_metrics_file_fails_its_trial_and_no_other() {
     let exec = format!(
         "case $HYPERSTUDY_TRIAL in 1) ;; 2) echo nonsense > ${{trial.outputDir}}/metrics.json ;; 3) echo '{{\"loss\": NaN}}' > ${{trial.outputDir}}/metrics.json ;; *) {QUICK} ;; esac"
     );
-    place.run(&exec).ended(0).says("no metrics file").says("not JSON").says("3 of 4 trials failed");
-    let phases: Vec<String> = place.rows().values().map(|row| row.split(',').next().unwrap().to_owned()).collect();
+    place
+        .run(&exec)
+        .ended(0)
+        .says("no metrics file")
+        .says("not JSON")
+        .says("3 of 4 trials failed");
+    let phases: Vec<String> = place
+        .rows()
+        .values()
+        .map(|row| row.split(',').next().unwrap().to_owned())
+        .collect();
     assert_eq!(phases, ["FAILED", "FAILED", "FAILED", "COMPLETED"]);
 }
 
@@ -371,7 +458,12 @@ fn requests_in_the_file_come_first_and_each_once() {
     }
     fs::write(place.path("study.yaml"), text).unwrap();
     place.run(QUICK).ended(0).says("request wish-2 cannot be run");
-    let values: Vec<String> = place.rows().values().take(2).map(|row| row.split(',').nth(2).unwrap().to_owned()).collect();
+    let values: Vec<String> = place
+        .rows()
+        .values()
+        .take(2)
+        .map(|row| row.split(',').nth(2).unwrap().to_owned())
+        .collect();
     assert_eq!(values, ["0.125", "0.25"]);
     let again = place.run(QUICK).ended(0);
     assert!(!again.err.contains("wish"), "{again:?}");
@@ -385,9 +477,22 @@ fn a_file_that_may_not_grow_ends_the_run_and_nothing_is_half_written() {
     let limited = place.command(QUICK);
     let args: Vec<&str> = limited.get_args().map(|a| a.to_str().unwrap()).collect();
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg("ulimit -f 64; exec \"$0\" \"$@\"").arg(limited.get_program()).args(args);
-    let ran = Ran::from(&shell.current_dir(place.dir.path()).stdin(Stdio::null()).output().unwrap());
-    let ran = ran.ended(1).says("cannot write to the journal").says("may not grow further");
+    shell
+        .arg("-c")
+        .arg("ulimit -f 64; exec \"$0\" \"$@\"")
+        .arg(limited.get_program())
+        .args(args);
+    let ran = Ran::from(
+        &shell
+            .current_dir(place.dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap(),
+    );
+    let ran = ran
+        .ended(1)
+        .says("cannot write to the journal")
+        .says("may not grow further");
     assert!(!ran.err.contains("panicked"), "{ran:?}");
     assert_eq!(place.processes(), 0);
     assert!(fs::read(place.journal()).unwrap().ends_with(b"\n"));
@@ -400,7 +505,10 @@ fn a_full_disk_ends_the_run_and_room_lets_it_go_on() {
     let place = Place::new("  budget: {trials: 40}\n");
     let data = place.path("data");
     fs::create_dir(&data).unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=12m", "full-disk-test"]).arg(&data).output();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=12m", "full-disk-test"])
+        .arg(&data)
+        .output();
     if !mounted.is_ok_and(|m| m.status.success()) {
         eprintln!("left out: no file system can be mounted here, which needs root");
         return;
@@ -411,7 +519,11 @@ fn a_full_disk_ends_the_run_and_room_lets_it_go_on() {
     assert!(ran.err.contains("full") || ran.err.contains("No space"), "{ran:?}");
     assert_eq!(place.processes(), 0);
     assert!(fs::read(place.journal()).unwrap().ends_with(b"\n"));
-    let more = Command::new("mount").args(["-o", "remount,size=200m"]).arg(&data).status().unwrap();
+    let more = Command::new("mount")
+        .args(["-o", "remount,size=200m"])
+        .arg(&data)
+        .status()
+        .unwrap();
     assert!(more.success());
     place.run(&exec).ended(0);
     assert_eq!(place.rows().len(), 40);

@@ -25,21 +25,41 @@ impl Runner {
     pub(super) async fn apply(&mut self, action: Action, now: Timestamp) -> Result<bool, RunError> {
         match action {
             Action::ClaimFolder => self.claim(now).await?,
-            Action::CreateTrial { number, parameters, origin, continues } => {
-                self.record(Entry::Trial(Box::new(TrialEntry { number, parameters, origin, continues })))?;
+            Action::CreateTrial {
+                number,
+                parameters,
+                origin,
+                continues,
+            } => {
+                self.record(Entry::Trial(Box::new(TrialEntry {
+                    number,
+                    parameters,
+                    origin,
+                    continues,
+                })))?;
             }
             Action::Admit { request, number } => {
-                self.record(Entry::Request(RequestEntry { request, admitted: Some(number), rejected: None }))?;
+                self.record(Entry::Request(RequestEntry {
+                    request,
+                    admitted: Some(number),
+                    rejected: None,
+                }))?;
             }
             Action::Reject { request, message, .. } => {
-                self.view.insist(&format!("request {} cannot be run: {message}", request.name));
-                self.record(Entry::Request(RequestEntry { request, admitted: None, rejected: Some(message) }))?;
+                self.view
+                    .insist(&format!("request {} cannot be run: {message}", request.name));
+                self.record(Entry::Request(RequestEntry {
+                    request,
+                    admitted: None,
+                    rejected: Some(message),
+                }))?;
             }
             Action::Start { number, attempt } => self.start(number, attempt, now).await?,
             Action::Stop { number, attempt } => return Ok(self.order(number, attempt, Order::Stop)),
             Action::ReadMetrics { number, .. } => self.read_metrics(number, now).await?,
             Action::Record { number, status } => {
-                self.ledger.record_status(number, (*status).clone(), &self.study.space)?;
+                self.ledger
+                    .record_status(number, (*status).clone(), &self.study.space)?;
                 self.view.recorded(number, &status);
             }
             Action::DeleteFolder { number } => self.delete_folder(number, now).await?,
@@ -58,7 +78,9 @@ impl Runner {
 
     /// The folder of a trial.
     pub(super) fn trial_folder(&self, number: u32) -> Result<Location, RunError> {
-        self.folder.trial_folder(number).map_err(|e| RunError::Fault(e.to_string()))
+        self.folder
+            .trial_folder(number)
+            .map_err(|e| RunError::Fault(e.to_string()))
     }
 
     /// Notes how a call to storage went; what came of it where it went well.
@@ -84,7 +106,10 @@ impl Runner {
 
     async fn claim(&mut self, now: Timestamp) -> Result<(), RunError> {
         let overwrite = self.study.spec.storage.on_conflict == api::OnConflict::Overwrite;
-        let owner = Owner { uid: self.study.uid.clone(), name: self.study.name.clone() };
+        let owner = Owner {
+            uid: self.study.uid.clone(),
+            name: self.study.name.clone(),
+        };
         let claimed = match self.store.create_bucket(&self.folder).await {
             Ok(()) => self.store.claim(&self.folder, &owner, overwrite).await,
             Err(error) => Err(ClaimError::Storage(error)),
@@ -98,7 +123,8 @@ impl Runner {
                 self.noted(Err::<(), _>(error), now)?;
             }
             Err(refusal) => {
-                self.ledger.set_folder(Folder::Refused("FolderRefused".to_owned(), refusal.to_string()));
+                self.ledger
+                    .set_folder(Folder::Refused("FolderRefused".to_owned(), refusal.to_string()));
             }
         }
         Ok(())
@@ -106,7 +132,10 @@ impl Runner {
 
     async fn start(&mut self, number: u32, attempt: u32, now: Timestamp) -> Result<(), RunError> {
         let folder = self.trial_folder(number)?;
-        let path = self.server.path_of(&folder).map_err(|e| RunError::Fault(e.to_string()))?;
+        let path = self
+            .server
+            .path_of(&folder)
+            .map_err(|e| RunError::Fault(e.to_string()))?;
         let mut left = Vec::new();
         if path.exists() {
             match self.noted(self.store.empty_folder(&folder).await, now)? {
@@ -115,22 +144,37 @@ impl Runner {
             }
         }
         fs::create_dir_all(&path).map_err(|e| RunError::Fault(format!("cannot create {}: {e}", path.display())))?;
-        let Some(trial) = self.ledger.snapshot().trial(number) else { return Ok(()) };
+        let Some(trial) = self.ledger.snapshot().trial(number) else {
+            return Ok(());
+        };
         let metrics = self.metrics_file(number)?;
         let stale = left.into_iter().find(|l| l.key == metrics.key()).map(|l| l.version);
         let status = study::started(&self.study, number, &trial.status, attempt, now);
-        let status = TrialStatus { stale_metrics: stale, ..status };
+        let status = TrialStatus {
+            stale_metrics: stale,
+            ..status
+        };
         // Recorded first: should this program be killed now, the next one knows that something may run.
         self.ledger.record_status(number, status, &self.study.space)?;
-        let files = Files { output: path, log: self.layout.log(number, attempt) };
-        let Some(trial) = self.ledger.snapshot().trial(number) else { return Ok(()) };
-        match self.program.launch(&self.study, trial, attempt, &self.environment, files) {
-            Ok(launch) => {
+        let files = Files {
+            output: path,
+            log: self.layout.log(number, attempt),
+            scratch: self.layout.scratch(number, attempt),
+        };
+        let Some(trial) = self.ledger.snapshot().trial(number) else {
+            return Ok(());
+        };
+        match self
+            .program
+            .prepare(&self.study, trial, attempt, &self.environment, &files)
+        {
+            Ok(prepared) => {
                 self.view.started(number, attempt, &trial.parameters);
-                self.spawn(number, attempt, launch, None);
+                self.spawn(number, attempt, prepared);
             }
             Err(message) => {
-                self.ledger.set_run(number, attempt, RunState::Failed(Failure::Refused, message));
+                self.ledger
+                    .set_run(number, attempt, RunState::Failed(Failure::Refused, message));
             }
         }
         Ok(())
@@ -138,14 +182,22 @@ impl Runner {
 
     fn metrics_file(&self, number: u32) -> Result<Location, RunError> {
         let folder = self.trial_folder(number)?;
-        folder.join(&self.study.spec.trial.metrics.file).map_err(|e| RunError::Fault(e.to_string()))
+        folder
+            .join(&self.study.spec.trial.metrics.file)
+            .map_err(|e| RunError::Fault(e.to_string()))
     }
 
     async fn read_metrics(&mut self, number: u32, now: Timestamp) -> Result<(), RunError> {
         let at = self.metrics_file(number)?;
-        let stale = self.ledger.snapshot().trial(number).and_then(|t| t.status.stale_metrics.clone());
+        let stale = self
+            .ledger
+            .snapshot()
+            .trial(number)
+            .and_then(|t| t.status.stale_metrics.clone());
         let read = match self.store.read(&at, MAX_BYTES).await {
-            Err(StorageError::TooLarge { .. }) => Err(MetricsError::MetricsTooLarge(format!("{} MiB", MAX_BYTES >> 20))),
+            Err(StorageError::TooLarge { .. }) => {
+                Err(MetricsError::MetricsTooLarge(format!("{} MiB", MAX_BYTES >> 20)))
+            }
             other => match self.noted(other, now)? {
                 None => return Ok(()),
                 Some(found) => match found.filter(|object| stale.as_ref() != Some(&object.version)) {
@@ -167,11 +219,15 @@ impl Runner {
         }
         // Empty folders, which S3 does not know of.
         if let Err(error) = self.server.remove_folder(&folder) {
-            self.view.say(&format!("cannot remove the folder of trial {number}: {error}"));
+            self.view
+                .say(&format!("cannot remove the folder of trial {number}: {error}"));
         }
         let status = self.ledger.snapshot().trial(number).map(|t| t.status.clone());
         if let Some(status) = status {
-            let status = TrialStatus { files: Some(api::Files::Deleted), ..status };
+            let status = TrialStatus {
+                files: Some(api::Files::Deleted),
+                ..status
+            };
             self.record(Entry::Status(Box::new(StatusEntry { number, status })))?;
         }
         Ok(())

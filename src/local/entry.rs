@@ -113,7 +113,11 @@ impl ReportsEntry {
             .map(|(objective, report)| Report {
                 objective: Number(*objective),
                 iteration: Number(report.iteration),
-                metrics: report.metrics.iter().map(|(name, value)| (name.clone(), Number(*value))).collect(),
+                metrics: report
+                    .metrics
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Number(*value)))
+                    .collect(),
             })
             .collect();
         Self { number, reports }
@@ -124,8 +128,18 @@ impl ReportsEntry {
         self.reports
             .into_iter()
             .map(|report| {
-                let metrics = report.metrics.into_iter().map(|(name, value)| (name, value.0)).collect();
-                (report.objective.0, metrics::Report { iteration: report.iteration.0, metrics })
+                let metrics = report
+                    .metrics
+                    .into_iter()
+                    .map(|(name, value)| (name, value.0))
+                    .collect();
+                (
+                    report.objective.0,
+                    metrics::Report {
+                        iteration: report.iteration.0,
+                        metrics,
+                    },
+                )
             })
             .collect()
     }
@@ -137,7 +151,11 @@ struct Number(f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_finite() { serializer.serialize_f64(self.0) } else { serializer.collect_str(&self.0) }
+        if self.0.is_finite() {
+            serializer.serialize_f64(self.0)
+        } else {
+            serializer.collect_str(&self.0)
+        }
     }
 }
 
@@ -180,10 +198,15 @@ mod tests {
     #[test]
     fn reports_survive_with_numbers_that_json_does_not_know() {
         let metrics = [("a", f64::NEG_INFINITY), ("b", 0.1 + 0.2), ("c", 3.0)];
-        let report = metrics::Report { iteration: 2.0, metrics: metrics.map(|(n, v)| (n.to_owned(), v)).into() };
+        let report = metrics::Report {
+            iteration: 2.0,
+            metrics: metrics.map(|(n, v)| (n.to_owned(), v)).into(),
+        };
         let entry = ReportsEntry::new(4, &[(f64::NAN, report.clone()), (1.5, report.clone())]);
         let line = serde_json::to_string(&Entry::Reports(entry)).unwrap();
-        let Entry::Reports(read) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
+        let Entry::Reports(read) = serde_json::from_str(&line).unwrap() else {
+            panic!("{line}")
+        };
         let read = read.into_reports();
         assert!(read[0].0.is_nan());
         assert_eq!(read[1], (1.5, report));

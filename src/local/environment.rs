@@ -114,7 +114,10 @@ impl Environment {
             ("HYPERSTUDY_OUTPUT_PATH".into(), attempt.output_path.into()),
             ("HYPERSTUDY_TRIAL".into(), attempt.number.to_string().into()),
             ("HYPERSTUDY_PARAMETERS".into(), json.into()),
-            (orphans::VARIABLE.into(), format!("{}/{}-{}", attempt.uid, attempt.number, attempt.attempt).into()),
+            (
+                orphans::VARIABLE.into(),
+                format!("{}/{}-{}", attempt.uid, attempt.number, attempt.attempt).into(),
+            ),
         ]);
         let one = |(name, value)| (format!("HYPERSTUDY_PARAM_{name}").into(), expr::text(value).into());
         set.extend(attempt.parameters.iter().map(one));
@@ -130,8 +133,18 @@ mod tests {
 
     #[test]
     fn a_trial_finds_its_own_and_nothing_that_misleads() {
-        let s3 = S3 { url: "http://127.0.0.1:1", region: "r", access_key: "a", secret_key: "s" };
-        let caller = [("HYPERSTUDY_PARAM_old", "1"), ("HTTP_PROXY", "p"), ("no_proxy", "x"), ("PATH", "/bin")];
+        let s3 = S3 {
+            url: "http://127.0.0.1:1",
+            region: "r",
+            access_key: "a",
+            secret_key: "s",
+        };
+        let caller = [
+            ("HYPERSTUDY_PARAM_old", "1"),
+            ("HTTP_PROXY", "p"),
+            ("no_proxy", "x"),
+            ("PATH", "/bin"),
+        ];
         let caller = caller.into_iter().map(|(n, v)| (n.into(), v.into()));
         let environment = Environment::new(&s3, caller);
         assert!(environment.removed().iter().any(|n| n == "AWS_PROFILE"));

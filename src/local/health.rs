@@ -45,7 +45,10 @@ pub fn full_disk(folder: &Path) -> Option<String> {
     let written = fs::write(&probe, vec![1; PROBE]);
     let _ = fs::remove_file(&probe);
     let error = written.err()?;
-    let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem);
+    let is_full = matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+    );
     is_full.then(|| {
         let place = folder.display();
         format!("nothing more can be written below {place}: {error}. Make room; the same command goes on from there")

@@ -68,16 +68,32 @@ impl Journal {
     /// # Errors
     /// It cannot be opened, read or cut.
     pub fn open(path: &Path) -> Result<(Self, Vec<u8>), JournalError> {
-        let wrap = |error| JournalError::Open { path: path.to_owned(), error };
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(wrap)?;
+        let wrap = |error| JournalError::Open {
+            path: path.to_owned(),
+            error,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(wrap)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(wrap)?;
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |last| last.saturating_add(1));
+        let whole = bytes
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |last| last.saturating_add(1));
         if whole < bytes.len() {
             bytes.truncate(whole);
             file.set_len(length(whole)).map_err(wrap)?;
         }
-        let journal = Self { path: path.to_owned(), file, length: length(whole), line: Vec::new() };
+        let journal = Self {
+            path: path.to_owned(),
+            file,
+            length: length(whole),
+            line: Vec::new(),
+        };
         Ok((journal, bytes))
     }
 
@@ -92,10 +108,12 @@ impl Journal {
     /// It could not be written; the file is as it was before.
     pub fn append<T: Serialize>(&mut self, entry: &T) -> Result<(), JournalError> {
         self.line.clear();
-        let written = serde_json::to_writer(&mut self.line, entry).map_err(std::io::Error::from).and_then(|()| {
-            self.line.push(b'\n');
-            self.file.write_all(&self.line)
-        });
+        let written = serde_json::to_writer(&mut self.line, entry)
+            .map_err(std::io::Error::from)
+            .and_then(|()| {
+                self.line.push(b'\n');
+                self.file.write_all(&self.line)
+            });
         match written {
             Ok(()) => {
                 self.length = self.length.saturating_add(length(self.line.len()));
@@ -104,7 +122,10 @@ impl Journal {
             Err(error) => {
                 // Where this fails too, the torn line is cut off when the journal is opened again.
                 let _ = self.file.set_len(self.length);
-                Err(JournalError::Write { path: self.path.clone(), error })
+                Err(JournalError::Write {
+                    path: self.path.clone(),
+                    error,
+                })
             }
         }
     }

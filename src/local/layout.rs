@@ -31,7 +31,11 @@ pub enum LayoutError {
 }
 
 fn holder(pid: &str) -> String {
-    if pid.is_empty() { String::new() } else { format!(" (process {pid})") }
+    if pid.is_empty() {
+        String::new()
+    } else {
+        format!(" (process {pid})")
+    }
 }
 
 /// The paths of one study in a data folder.
@@ -49,8 +53,14 @@ impl Layout {
     /// The current folder is unknown.
     pub fn new(data: &Path, study: &str) -> Result<Self, LayoutError> {
         let absolute = std::path::absolute(data);
-        let data = absolute.map_err(|error| LayoutError::Unusable { path: data.to_owned(), error })?;
-        Ok(Self { data, study: study.to_owned() })
+        let data = absolute.map_err(|error| LayoutError::Unusable {
+            path: data.to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            data,
+            study: study.to_owned(),
+        })
     }
 
     /// The program's own folder.
@@ -115,8 +125,16 @@ pub struct Lock {
 
 impl Lock {
     fn take(data: &Path, path: &Path) -> Result<Self, LayoutError> {
-        let unusable = |error| LayoutError::Unusable { path: path.to_owned(), error };
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let unusable = |error| LayoutError::Unusable {
+            path: path.to_owned(),
+            error,
+        };
+        let options = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
         let mut file = options.map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -124,7 +142,10 @@ impl Lock {
                 let mut pid = String::new();
                 let _ = (&file).take(16).read_to_string(&mut pid);
                 let pid = pid.trim().to_owned();
-                return Err(LayoutError::InUse { path: data.to_owned(), pid });
+                return Err(LayoutError::InUse {
+                    path: data.to_owned(),
+                    pid,
+                });
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
@@ -147,7 +168,10 @@ mod tests {
         let lock = layout.prepare().unwrap();
         let other = Layout::new(dir.path(), "b").unwrap();
         let message = other.prepare().unwrap_err().to_string();
-        assert!(message.contains(&format!("(process {})", std::process::id())), "{message}");
+        assert!(
+            message.contains(&format!("(process {})", std::process::id())),
+            "{message}"
+        );
         drop(lock);
         other.prepare().unwrap();
     }

@@ -48,11 +48,13 @@ impl Ledger {
                 break;
             }
             let entry = serde_json::from_slice(line).map_err(|e| e.to_string());
-            entry.and_then(|entry| state.apply(entry, space)).map_err(|message| JournalError::Corrupt {
-                path: path.to_owned(),
-                line: index.saturating_add(1),
-                message,
-            })?;
+            entry
+                .and_then(|entry| state.apply(entry, space))
+                .map_err(|message| JournalError::Corrupt {
+                    path: path.to_owned(),
+                    line: index.saturating_add(1),
+                    message,
+                })?;
         }
         Ok(Self { journal, state })
     }
@@ -91,8 +93,13 @@ impl Ledger {
     /// It could not be written.
     pub fn record_status(&mut self, number: u32, status: TrialStatus, space: &Space) -> Result<(), JournalError> {
         if status.phase.is_finished() {
-            let reading = self.snapshot().trial(number).and_then(|t| t.metrics.as_ref()?.as_ref().ok());
-            let reports = reading.filter(|r| !r.reports.is_empty()).map(|r| ReportsEntry::new(number, &r.reports));
+            let reading = self
+                .snapshot()
+                .trial(number)
+                .and_then(|t| t.metrics.as_ref()?.as_ref().ok());
+            let reports = reading
+                .filter(|r| !r.reports.is_empty())
+                .map(|r| ReportsEntry::new(number, &r.reports));
             if let Some(reports) = reports {
                 self.record(Entry::Reports(reports), space)?;
             }
@@ -112,7 +119,12 @@ impl Ledger {
             || before.idle != status.idle
             || !same_conditions(&before.conditions, &status.conditions);
         if is_new {
-            let own = StudyStatus { best: None, top: Vec::new(), results: None, ..status.clone() };
+            let own = StudyStatus {
+                best: None,
+                top: Vec::new(),
+                results: None,
+                ..status.clone()
+            };
             self.record(Entry::StudyStatus(Box::new(own)), space)?;
         }
         self.state.snapshot.status = status;
@@ -121,7 +133,9 @@ impl Ledger {
 
     /// Offers the requests that are not decided yet.
     pub fn offer(&mut self, requests: Vec<Request>) {
-        let open = requests.into_iter().filter(|r| !self.state.decided.contains(&r.request.uid));
+        let open = requests
+            .into_iter()
+            .filter(|r| !self.state.decided.contains(&r.request.uid));
         self.state.snapshot.requests = open.collect();
     }
 
@@ -150,7 +164,11 @@ impl Ledger {
     /// The trials an attempt of which runs, as far as the journal knows, with that attempt.
     pub fn running(&self) -> impl Iterator<Item = (u32, u32)> {
         let runs = |t: &&Trial| t.run.as_ref().is_some_and(|r| r.state == RunState::Active) && !t.is_finished();
-        self.snapshot().trials.iter().filter(runs).map(|t| (t.number, t.status.attempt))
+        self.snapshot()
+            .trials
+            .iter()
+            .filter(runs)
+            .map(|t| (t.number, t.status.attempt))
     }
 }
 
@@ -173,7 +191,8 @@ impl State {
     }
 
     fn known(&mut self, number: u32) -> Result<&mut Trial, String> {
-        self.trial_mut(number).ok_or_else(|| format!("there is no trial {number}"))
+        self.trial_mut(number)
+            .ok_or_else(|| format!("there is no trial {number}"))
     }
 
     fn apply(&mut self, entry: Entry, space: &Space) -> Result<(), String> {
@@ -193,7 +212,10 @@ impl State {
                 self.decided.insert(entry.request.uid);
             }
             Entry::Written(entry) => {
-                self.snapshot.written = Some(Written { revision: entry.revision, at: entry.at });
+                self.snapshot.written = Some(Written {
+                    revision: entry.revision,
+                    at: entry.at,
+                });
             }
             Entry::StudyStatus(status) => self.snapshot.status = *status,
         }
@@ -221,7 +243,10 @@ impl Trial {
     /// Takes a new status. A new attempt has a run of its own and has reported nothing; a finished trial's file is done with.
     fn take(&mut self, status: TrialStatus) {
         if status.attempt != self.status.attempt {
-            self.run = Some(Run { attempt: status.attempt, state: RunState::Active });
+            self.run = Some(Run {
+                attempt: status.attempt,
+                state: RunState::Active,
+            });
             self.metrics = None;
             self.reports = Default::default();
         }

@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::attempt::Program;
 use crate::{
-    api::{self, check::{self as schema, Requirements}, FieldError, FieldErrors, ParameterMap, RequestRef, StudySpec},
+    api::{
+        self, FieldError, FieldErrors, ParameterMap, RequestRef, StudySpec,
+        check::{self as schema, Requirements},
+    },
     study::{Identity, Request, Study},
 };
 
@@ -56,11 +59,19 @@ pub fn check(path: &Path, choice: &Choice) -> Result<Checked, Vec<String>> {
     let study = loaded.as_ref().and_then(|(loaded, wrong)| {
         let compiled = loaded.compile("", 1, Timestamp::now());
         // What the schema has complained about is not said twice.
-        let is_new = |e: &&FieldError| !wrong.0.iter().any(|w| e.path.starts_with(&w.path) || w.path.starts_with(&e.path));
-        compiled.map_err(|e| errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string))).ok()
+        let is_new = |e: &&FieldError| {
+            !wrong
+                .0
+                .iter()
+                .any(|w| e.path.starts_with(&w.path) || w.path.starts_with(&e.path))
+        };
+        compiled
+            .map_err(|e| errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string)))
+            .ok()
     });
-    let program = Program::compile(choice, study.as_ref());
-    let program = program.map_err(|e| errors.extend(e)).ok();
+    let program = study
+        .as_ref()
+        .and_then(|study| Program::compile(choice, study).map_err(|e| errors.extend(e)).ok());
     match (loaded, study, program) {
         (Some((loaded, _)), Some(study), Some(program)) if errors.is_empty() => Ok(Checked { loaded, study, program }),
         _ => Err(errors),
@@ -71,19 +82,35 @@ pub fn check(path: &Path, choice: &Choice) -> Result<Checked, Vec<String>> {
 fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> {
     let text = read_text(path).map_err(|e| errors.push(e)).ok()?;
     let documents = documents(&text, path).map_err(|e| errors.push(e)).ok()?;
-    let kind_of = |document: &Value| document.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let kind_of = |document: &Value| {
+        document
+            .get("kind")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     for (index, document) in documents.iter().enumerate() {
         let kind = kind_of(document);
         if kind != STUDY && kind != TRIAL {
             let place = index.saturating_add(1);
-            let what = if kind.is_empty() { "has no `kind`".to_owned() } else { format!("is of kind `{kind}`") };
-            errors.push(format!("{}: document {place} {what}: only {STUDY} and {TRIAL} are used here", path.display()));
+            let what = if kind.is_empty() {
+                "has no `kind`".to_owned()
+            } else {
+                format!("is of kind `{kind}`")
+            };
+            errors.push(format!(
+                "{}: document {place} {what}: only {STUDY} and {TRIAL} are used here",
+                path.display()
+            ));
         }
     }
     let studies: Vec<&Value> = documents.iter().filter(|d| kind_of(d) == STUDY).collect();
     let [object] = *studies else {
         let count = studies.len();
-        errors.push(format!("{} holds {count} documents of kind {STUDY}: give exactly one", path.display()));
+        errors.push(format!(
+            "{} holds {count} documents of kind {STUDY}: give exactly one",
+            path.display()
+        ));
         return None;
     };
     let text_of = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
@@ -108,7 +135,13 @@ fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> 
             errors.push(format!("spec: {e}"));
         }
     });
-    let loaded = Loaded { object: object.clone(), name, namespace, spec: spec.ok()?, requests };
+    let loaded = Loaded {
+        object: object.clone(),
+        name,
+        namespace,
+        spec: spec.ok()?,
+        requests,
+    };
     Some((loaded, wrong))
 }
 
@@ -146,7 +179,10 @@ pub fn read_text(path: &Path) -> Result<String, String> {
     let problem = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let length = std::fs::metadata(path).map_err(problem)?.len();
     if length > MAX_FILE {
-        return Err(format!("{} has {length} bytes: at most {MAX_FILE} are read", path.display()));
+        return Err(format!(
+            "{} has {length} bytes: at most {MAX_FILE} are read",
+            path.display()
+        ));
     }
     std::fs::read_to_string(path).map_err(problem)
 }
@@ -162,7 +198,10 @@ pub fn documents(text: &str, path: &Path) -> Result<Vec<Value>, String> {
             None => path.display().to_string(),
         };
         let message = error.without_snippet().to_string();
-        format!("{place}: this is no valid YAML: {}", message.lines().next().unwrap_or_default())
+        format!(
+            "{place}: this is no valid YAML: {}",
+            message.lines().next().unwrap_or_default()
+        )
     })?;
     Ok(documents.into_iter().filter(|d| !d.is_null()).collect())
 }
@@ -172,13 +211,17 @@ fn request(trial: &Value, study: &str, index: usize) -> Result<Request, FieldErr
     let spec = trial.get("spec").cloned().unwrap_or_default();
     let mut errors = FieldErrors::default();
     schema::check_trial(trial).or_ok(())?;
-    let spec: api::TrialSpec = serde_json::from_value(spec).map_err(|e| FieldErrors(vec![FieldError::new("spec", e.to_string())]))?;
+    let spec: api::TrialSpec =
+        serde_json::from_value(spec).map_err(|e| FieldErrors(vec![FieldError::new("spec", e.to_string())]))?;
     if spec.study_ref.name != study {
         let message = format!("`{}` is not the study of this file, `{study}`", spec.study_ref.name);
         errors.push("spec.studyRef.name", message);
     }
     if spec.number.is_some() {
-        errors.push("spec.number", "leave it out: a trial gets its number when it is created");
+        errors.push(
+            "spec.number",
+            "leave it out: a trial gets its number when it is created",
+        );
     }
     let text_of = |pointer: &str| trial.pointer(pointer).and_then(Value::as_str);
     let name = match (text_of("/metadata/name"), text_of("/metadata/generateName")) {
@@ -191,7 +234,10 @@ fn request(trial: &Value, study: &str, index: usize) -> Result<Request, FieldErr
     };
     let uid = request_uid(&name, index, &spec.parameters);
     let request = RequestRef { name, uid };
-    errors.or_ok(Request { request, parameters: spec.parameters })
+    errors.or_ok(Request {
+        request,
+        parameters: spec.parameters,
+    })
 }
 
 /// What a request is known by: the same text at the same place is the same request.

@@ -15,7 +15,9 @@ const LENGTH: usize = 300;
 
 /// The last lines of a log that are not empty, on one line, control characters removed; empty where there is nothing.
 pub fn last_lines(log: &Path) -> String {
-    read_end(log).map(|bytes| tail(&String::from_utf8_lossy(&bytes))).unwrap_or_default()
+    read_end(log)
+        .map(|bytes| tail(&String::from_utf8_lossy(&bytes)))
+        .unwrap_or_default()
 }
 
 fn read_end(log: &Path) -> std::io::Result<Vec<u8>> {
@@ -28,8 +30,20 @@ fn read_end(log: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 fn tail(text: &str) -> String {
-    let clean = |line: &str| line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned();
-    let mut lines: Vec<String> = text.lines().rev().map(clean).filter(|line| !line.is_empty()).take(LINES).collect();
+    let clean = |line: &str| {
+        line.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect::<String>()
+            .trim()
+            .to_owned()
+    };
+    let mut lines: Vec<String> = text
+        .lines()
+        .rev()
+        .map(clean)
+        .filter(|line| !line.is_empty())
+        .take(LINES)
+        .collect();
     lines.reverse();
     let joined = lines.join(" / ");
     let length = joined.chars().count();

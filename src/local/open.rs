@@ -20,7 +20,7 @@ use super::{
     view::View,
 };
 use crate::{
-    api::{FieldErrors, check::{self as schema, Requirements}, StudySpec, StudyStatus},
+    api::{FieldErrors, StudySpec, StudyStatus, WorkflowTemplateRef, check},
     space::Space,
     storage::{Location, Store, plain_http},
     study::{Failure, RunState, Snapshot},
@@ -50,22 +50,33 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         (None, Some(file)) => Choice::Template(file),
         (None, None) => Choice::None,
     };
-    let Checked { loaded, study: fresh, program } = load::check(&options.study, &choice).map_err(refuse)?;
-    let folder: Location = fresh.folder().parse().map_err(|e| refuse(vec![format!("spec.storage.outputPath: {e}")]))?;
+    let Checked {
+        loaded,
+        study: fresh,
+        program,
+    } = load::check(&options.study, &choice).map_err(refuse)?;
+    let folder: Location = fresh
+        .folder()
+        .parse()
+        .map_err(|e| refuse(vec![format!("spec.storage.outputPath: {e}")]))?;
 
     let layout = Layout::new(&options.data, &loaded.name)?;
     let _lock = layout.prepare()?;
     let mut ledger = Ledger::open(&layout.journal(), &fresh.space)?;
     let is_new = ledger.study().is_none();
     let entry = admit(&mut ledger, &loaded, &fresh.space)?;
-    let study = loaded.compile(&entry.uid, entry.generation, entry.created).map_err(|e| refuse(load::lines(&e)))?;
+    let study = loaded
+        .compile(&entry.uid, entry.generation, entry.created)
+        .map_err(|e| refuse(load::lines(&e)))?;
     if !is_new {
         clear_up(&mut ledger, &layout, &entry.uid)?;
     }
     ledger.offer(loaded.requests);
 
     let fault = |what: &str, error: std::io::Error| RunError::Fault(format!("{what}: {error}"));
-    let server = Server::start(&layout.data).await.map_err(|e| fault("cannot start the S3 server", e))?;
+    let server = Server::start(&layout.data)
+        .await
+        .map_err(|e| fault("cannot start the S3 server", e))?;
     let endpoint = server.endpoint();
     let s3 = S3 {
         url: &endpoint.url,
@@ -77,9 +88,15 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
     let store = Store::new(endpoint, plain_http());
     let attempts = Attempts::new().map_err(|e| fault("cannot listen for signals", e))?;
     let mut view = View::new(&study, &ledger.snapshot().status);
+    for warning in program.warnings() {
+        view.insist(&format!("note: {warning}"));
+    }
     let finished = ledger.snapshot().trials.iter().filter(|t| t.is_finished()).count();
     if !is_new {
-        view.insist(&format!("Going on with the study `{}`: {finished} of its trials are finished.", study.name));
+        view.insist(&format!(
+            "Going on with the study `{}`: {finished} of its trials are finished.",
+            study.name
+        ));
     }
     let state = layout.state();
     let runner = Runner {
@@ -109,7 +126,9 @@ fn admit(ledger: &mut Ledger, loaded: &Loaded, space: &Space) -> Result<StudyEnt
         Some(old) if old.spec == loaded.spec => return Ok(old.clone()),
         Some(old) => {
             let wrong = may_become(old, loaded, ledger.snapshot());
-            wrong.or_ok(()).map_err(|e| RunError::BadRequest(load::lines(&e).join("\n")))?;
+            wrong
+                .or_ok(())
+                .map_err(|e| RunError::BadRequest(load::lines(&e).join("\n")))?;
             StudyEntry {
                 generation: old.generation.saturating_add(1),
                 spec: loaded.spec.clone(),
@@ -129,7 +148,18 @@ fn admit(ledger: &mut Ledger, loaded: &Loaded, space: &Space) -> Result<StudyEnt
 
 /// What speaks against going on with the study `old` as it now stands in its file.
 fn may_become(old: &StudyEntry, new: &Loaded, snapshot: &Snapshot) -> FieldErrors {
-    let object = |spec: &StudySpec, status: Option<&StudyStatus>| {
+    let object = |spec: &StudySpec, status: &StudyStatus| {
+        let mut spec = spec.clone();
+        // What only a cluster needs: with it, the rules of a cluster can be asked.
+        spec.storage
+            .output_path
+            .get_or_insert_with(|| "s3://studies".to_owned());
+        spec.trial
+            .workflow_template_ref
+            .get_or_insert_with(|| WorkflowTemplateRef {
+                name: "none".to_owned(),
+                cluster_scope: false,
+            });
         json!({
             "apiVersion": new.object.get("apiVersion"),
             "kind": new.object.get("kind"),
@@ -138,11 +168,8 @@ fn may_become(old: &StudyEntry, new: &Loaded, snapshot: &Snapshot) -> FieldError
             "status": status,
         })
     };
-    let after = object(&new.spec, Some(&snapshot.status));
-    // What only a cluster needs is none of the change's faults.
-    let before = schema::check_study(&after, Requirements::Cluster);
-    let wrong = schema::check_update(&object(&old.spec, Some(&snapshot.status)), &after);
-    FieldErrors(wrong.0.into_iter().filter(|e| !before.0.contains(e)).collect())
+    let after = object(&new.spec, &snapshot.status);
+    check::check_update(&object(&old.spec, &snapshot.status), &after)
 }
 
 /// A random UID, as Kubernetes writes them.
@@ -161,7 +188,11 @@ fn clear_up(ledger: &mut Ledger, layout: &Layout, uid: &str) -> Result<(), RunEr
     orphans::end_all(uid).map_err(|e| RunError::Fault(e.to_string()))?;
     let interrupted: Vec<(u32, u32)> = ledger.running().collect();
     for (number, attempt) in interrupted {
-        ledger.set_run(number, attempt, RunState::Failed(Failure::Interrupted, INTERRUPTED.to_owned()));
+        ledger.set_run(
+            number,
+            attempt,
+            RunState::Failed(Failure::Interrupted, INTERRUPTED.to_owned()),
+        );
     }
     let scratches = layout.scratches();
     fs::remove_dir_all(&scratches)

@@ -42,7 +42,9 @@ pub fn end_all(uid: &str) -> io::Result<usize> {
 
 /// Kills a process with its group. The group of this very program is left alone: an attempt never is in it.
 fn end(pid: Pid) {
-    let group = getpgid(Some(pid)).ok().filter(|group| getpgid(None).is_ok_and(|own| own != *group));
+    let group = getpgid(Some(pid))
+        .ok()
+        .filter(|group| getpgid(None).is_ok_and(|own| own != *group));
     // Whatever has gone by itself in the meantime is fine.
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
@@ -60,8 +62,12 @@ fn find(mark: &[u8]) -> io::Result<Vec<Pid>> {
             continue;
         }
         // Somebody else's processes cannot be read, and are none of ours. One that has ended has no environment.
-        let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
-        let is_ours = environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(mark));
+        let Ok(environment) = fs::read(entry.path().join("environ")) else {
+            continue;
+        };
+        let is_ours = environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable.starts_with(mark));
         let pid = name.to_str().and_then(|n| Pid::from_raw(n.parse().ok()?));
         found.extend(pid.filter(|pid| is_ours && *pid != getpid()));
     }
@@ -82,11 +88,24 @@ mod tests {
         let start = |uid: &str| {
             use std::os::unix::process::CommandExt;
             let mut command = Command::new("sh");
-            command.args(["-c", "sleep 600 & sleep 600"]).env(VARIABLE, format!("{uid}/1-1")).process_group(0);
+            command
+                .args(["-c", "sleep 600 & sleep 600"])
+                .env(VARIABLE, format!("{uid}/1-1"))
+                .process_group(0);
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
             command.spawn().unwrap()
+        };
+        let visible = |uid: &str| {
+            let mark = format!("{VARIABLE}={uid}/");
+            // A process has no environment yet while it is being loaded.
+            while find(mark.as_bytes()).unwrap().is_empty() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         };
         let mut ours = start(&uid);
         let mut other = start(&format!("{uid}x"));
+        visible(&uid);
+        visible(&format!("{uid}x"));
         assert!(end_all(&uid).unwrap() >= 1);
         assert!(!ours.wait().unwrap().success());
         assert!(other.try_wait().unwrap().is_none());

@@ -70,7 +70,12 @@ impl Launch {
         let outputs = File::create(&self.log).and_then(|log| Ok((log.try_clone()?, log)));
         let (out, err) = outputs.map_err(|error| failed("write the log", &self.log, &error))?;
         let mut command = Command::new(&self.program);
-        command.args(&self.args).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+        command
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0);
         for name in &self.env_remove {
             command.env_remove(name);
         }
@@ -136,9 +141,10 @@ impl Launch {
             Err(error) => return RunState::Failed(Failure::Failed, format!("cannot wait for its process: {error}")),
         };
         let (failure, how) = match (status.code(), status.signal()) {
-            (Some(code), _) if self.is_shell && CANNOT_RUN.contains(&code) => {
-                (Failure::Refused, format!("the shell cannot run the command (exit code {code})"))
-            }
+            (Some(code), _) if self.is_shell && CANNOT_RUN.contains(&code) => (
+                Failure::Refused,
+                format!("the shell cannot run the command (exit code {code})"),
+            ),
             (Some(code), _) => (Failure::Failed, format!("exit code {code}")),
             (None, Some(signal)) => (Failure::Failed, format!("killed by signal {}", signal_name(signal))),
             (None, None) => (Failure::Failed, "ended in an unknown way".to_owned()),
@@ -219,7 +225,13 @@ mod tests {
                 timeout,
                 is_shell: true,
             };
-            (Self { dir, order: Some(order) }, launch.run(receiver))
+            (
+                Self {
+                    dir,
+                    order: Some(order),
+                },
+                launch.run(receiver),
+            )
         }
 
         fn file(&self, name: &str) -> Option<String> {
@@ -258,11 +270,19 @@ mod tests {
         let failed = |state: &RunState| matches!(state, RunState::Failed(Failure::Failed, _));
         for (script, is_right, says) in [
             ("exit 0", (|s| *s == RunState::Succeeded) as fn(&RunState) -> bool, ""),
-            ("echo one; echo; echo the cause >&2; exit 3", failed, "exit code 3: one / the cause (log: "),
+            (
+                "echo one; echo; echo the cause >&2; exit 3",
+                failed,
+                "exit code 3: one / the cause (log: ",
+            ),
             ("exit 4", failed, "exit code 4; nothing in its log "),
             ("kill -9 $$", failed, "signal 9 (SIGKILL"),
             ("no-such-command-here --x", refused, "no-such-command-here: not found"),
-            ("test \"$GIVEN\" = g && test -z \"$HOME\" && test ! -t 0 && ! read line", |s| *s == RunState::Succeeded, ""),
+            (
+                "test \"$GIVEN\" = g && test -z \"$HOME\" && test ! -t 0 && ! read line",
+                |s| *s == RunState::Succeeded,
+                "",
+            ),
         ] {
             let (_run, end) = Run::start(script, None);
             let state = end.await;
@@ -287,15 +307,22 @@ mod tests {
             timeout: None,
             is_shell: false,
         };
-        let RunState::Failed(Failure::Refused, message) = launch.run(order).await else { panic!() };
+        let RunState::Failed(Failure::Refused, message) = launch.run(order).await else {
+            panic!()
+        };
         assert!(message.contains("`/no/such/program`"), "{message}");
     }
 
     #[tokio::test]
     async fn a_timeout_ends_the_whole_group_even_where_it_resists() {
         let limit = Some(Duration::from_millis(300));
-        let (run, end) = Run::start("sh -c 'trap \"\" TERM; echo $$ >child; while :; do sleep 0.1; done' & echo up; wait", limit);
-        let RunState::Failed(Failure::TimedOut, message) = end.await else { panic!() };
+        let (run, end) = Run::start(
+            "sh -c 'trap \"\" TERM; echo $$ >child; while :; do sleep 0.1; done' & echo up; wait",
+            limit,
+        );
+        let RunState::Failed(Failure::TimedOut, message) = end.await else {
+            panic!()
+        };
         assert!(message.contains("trial.timeout, 0.3s: up"), "{message}");
         assert_gone(&run.file("child").unwrap()).await;
     }

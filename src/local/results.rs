@@ -12,7 +12,9 @@ use crate::{
 /// What storage refuses.
 pub async fn write(store: &Store, folder: &Location, study: &Study, snapshot: &Snapshot) -> Result<(), StorageError> {
     for (name, content_type, bytes) in files(study, snapshot) {
-        let at = folder.join(name).map_err(|_| StorageError::BadName { at: folder.to_string() })?;
+        let at = folder
+            .join(name)
+            .map_err(|_| StorageError::BadName { at: folder.to_string() })?;
         store.put(&at, bytes, content_type).await?;
     }
     Ok(())
@@ -20,13 +22,31 @@ pub async fn write(store: &Store, folder: &Location, study: &Study, snapshot: &S
 
 /// Each file's name, type and content.
 fn files(study: &Study, snapshot: &Snapshot) -> Vec<(&'static str, &'static str, Vec<u8>)> {
-    let rows: Vec<Row<'_>> = snapshot.trials.iter().filter(|t| t.is_finished()).map(|t| row(study, t)).collect();
-    let known = StudyReport { name: &study.name, uid: &study.uid, spec: &study.spec, trials: &rows };
+    let rows: Vec<Row<'_>> = snapshot
+        .trials
+        .iter()
+        .filter(|t| t.is_finished())
+        .map(|t| row(study, t))
+        .collect();
+    let known = StudyReport {
+        name: &study.name,
+        uid: &study.uid,
+        spec: &study.spec,
+        trials: &rows,
+    };
     let json = "application/json";
     let mut files = vec![(report::RESULTS_CSV, "text/csv", report::study_results(&known))];
     files.extend(report::best_result(&known).map(|bytes| (report::BEST_JSON, json, bytes)));
-    files.extend(report::study_config(&known).ok().map(|bytes| (report::CONFIG_JSON, json, bytes)));
-    files.push((report::REPORT_HTML, "text/html; charset=utf-8", report::report(&known).into_bytes()));
+    files.extend(
+        report::study_config(&known)
+            .ok()
+            .map(|bytes| (report::CONFIG_JSON, json, bytes)),
+    );
+    files.push((
+        report::REPORT_HTML,
+        "text/html; charset=utf-8",
+        report::report(&known).into_bytes(),
+    ));
     files
 }
 

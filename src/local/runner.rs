@@ -1,6 +1,6 @@
 //! The loop: plan, do what the plan says, wait for something to happen.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -9,13 +9,13 @@ use tokio::{
 };
 
 use super::{
-    attempt::Program,
+    attempt::{Prepared, Program},
     environment::Environment,
     error::{RunError, exit},
     health::Backoff,
     layout::Layout,
     ledger::Ledger,
-    process::{Launch, Order},
+    process::Order,
     s3::Server,
     summary::{Places, summary},
     view::View,
@@ -78,12 +78,23 @@ impl Attempts {
         for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
             let mut signals = signal(kind)?;
             let sender = sender.clone();
-            tokio::spawn(async move { while signals.recv().await.is_some_and(|()| sender.send(Event::Signal).is_ok()) {} });
+            tokio::spawn(async move {
+                while signals
+                    .recv()
+                    .await
+                    .is_some_and(|()| sender.send(Event::Signal).is_ok())
+                {}
+            });
         }
         // With a handler, a write beyond a file size limit is an error that can be told; without one, it ends the program.
         let mut beyond_limit = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
         tokio::spawn(async move { while beyond_limit.recv().await.is_some() {} });
-        Ok(Self { running: HashMap::new(), sender, events, signals: 0 })
+        Ok(Self {
+            running: HashMap::new(),
+            sender,
+            events,
+            signals: 0,
+        })
     }
 }
 
@@ -106,7 +117,8 @@ impl Runner {
                 exit::FAILED
             }
             End::Suspended => {
-                self.view.insist("The study is suspended: set spec.suspend to false, and the same command goes on.");
+                self.view
+                    .insist("The study is suspended: set spec.suspend to false, and the same command goes on.");
                 exit::FAILED
             }
             End::Interrupted => {
@@ -175,7 +187,9 @@ impl Runner {
             Some(until) => {
                 let wait = until.duration_since(Timestamp::now()).max(jiff::SignedDuration::ZERO);
                 // A little later rather than a little too early: then the plan would find nothing to do, again and again.
-                let wait = Duration::try_from(wait).unwrap_or_default().saturating_add(Duration::from_millis(1));
+                let wait = Duration::try_from(wait)
+                    .unwrap_or_default()
+                    .saturating_add(Duration::from_millis(1));
                 tokio::time::timeout(wait, next).await.ok().flatten()
             }
         };
@@ -208,8 +222,13 @@ impl Runner {
             // A study that is suspended starts nothing new, and does not count the time until it goes on.
             self.study.spec.suspend = true;
             if running > 0 {
-                let what = if running == 1 { "The running trial finishes".to_owned() } else { format!("{running} running trials finish") };
-                self.view.insist(&format!("{what}; nothing new is started. Ctrl-C again ends what runs."));
+                let what = if running == 1 {
+                    "The running trial finishes".to_owned()
+                } else {
+                    format!("{running} running trials finish")
+                };
+                self.view
+                    .insist(&format!("{what}; nothing new is started. Ctrl-C again ends what runs."));
             }
         } else if running > 0 {
             self.view.insist("Ending what runs.");
@@ -217,15 +236,19 @@ impl Runner {
     }
 
     /// Runs an attempt in the background.
-    pub fn spawn(&mut self, number: u32, attempt: u32, launch: Launch, scratch: Option<PathBuf>) {
+    pub fn spawn(&mut self, number: u32, attempt: u32, prepared: Prepared) {
         let (order, orders) = oneshot::channel();
         let sender = self.attempts.sender.clone();
-        self.attempts.running.insert(number, Running { attempt, order: Some(order) });
+        let store = self.store.clone();
+        self.attempts.running.insert(
+            number,
+            Running {
+                attempt,
+                order: Some(order),
+            },
+        );
         tokio::spawn(async move {
-            let state = launch.run(orders).await;
-            if let Some(scratch) = scratch {
-                let _ = tokio::fs::remove_dir_all(scratch).await;
-            }
+            let state = prepared.run(&store, orders).await;
             // Nobody listens any more only when the program is about to end.
             let _ = sender.send(Event::Ended { number, attempt, state });
         });
@@ -234,7 +257,9 @@ impl Runner {
     /// Gives an order to an attempt; false where it has had one already, or does not run.
     pub fn order(&mut self, number: u32, attempt: u32, order: Order) -> bool {
         let running = self.attempts.running.get_mut(&number).filter(|r| r.attempt == attempt);
-        running.and_then(|r| r.order.take()).is_some_and(|orders| orders.send(order).is_ok())
+        running
+            .and_then(|r| r.order.take())
+            .is_some_and(|orders| orders.send(order).is_ok())
     }
 
     /// Ends all that runs, and waits for it.
@@ -265,9 +290,21 @@ impl Runner {
             path.exists().then(|| path.display().to_string())
         };
         let best = status.best.as_ref().and_then(|b| path(b.output_path.as_ref()?));
-        let files = status.results.as_ref().map(|r| [Some(&r.trials), r.best.as_ref(), Some(&r.config), Some(&r.report)]);
-        let results = files.into_iter().flatten().flatten().filter_map(|file| path(file)).collect();
-        Places { best, results, logs: self.layout.logs().display().to_string() }
+        let files = status
+            .results
+            .as_ref()
+            .map(|r| [Some(&r.trials), r.best.as_ref(), Some(&r.config), Some(&r.report)]);
+        let results = files
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|file| path(file))
+            .collect();
+        Places {
+            best,
+            results,
+            logs: self.layout.logs().display().to_string(),
+        }
     }
 }
 

@@ -34,7 +34,11 @@ pub fn summary(study: &Study, snapshot: &Snapshot, places: &Places) -> String {
     let mut text = String::new();
     if ranked.is_empty() {
         text.push_str("No trial has an objective.\n");
-        let last = snapshot.trials.iter().rev().find_map(|t| Some((t.number, t.status.message.as_ref()?)));
+        let last = snapshot
+            .trials
+            .iter()
+            .rev()
+            .find_map(|t| Some((t.number, t.status.message.as_ref()?)));
         if let Some((number, message)) = last {
             let _ = writeln!(text, "The last one that says why, trial {number}: {message}");
         }
@@ -62,7 +66,11 @@ pub fn summary(study: &Study, snapshot: &Snapshot, places: &Places) -> String {
 
 /// The trials that have an objective, best first.
 fn ranked<'a>(study: &Study, snapshot: &'a Snapshot) -> Vec<(f64, &'a Trial)> {
-    let mut ranked: Vec<(f64, &Trial)> = snapshot.trials.iter().filter_map(|t| Some((t.objective()?, t))).collect();
+    let mut ranked: Vec<(f64, &Trial)> = snapshot
+        .trials
+        .iter()
+        .filter_map(|t| Some((t.objective()?, t)))
+        .collect();
     let loss = |(value, _): &(f64, &Trial)| study.objective.loss(*value);
     ranked.sort_by(|a, b| loss(a).total_cmp(&loss(b)).then(a.1.number.cmp(&b.1.number)));
     ranked
@@ -73,13 +81,24 @@ fn is_default(trial: &Trial) -> bool {
 }
 
 fn table(study: &Study, ranked: &[(f64, &Trial)]) -> Table {
-    let searched = || study.spec.parameters.iter().filter(|p| p.constant.is_none()).map(|p| p.name.as_str());
+    let searched = || {
+        study
+            .spec
+            .parameters
+            .iter()
+            .filter(|p| p.constant.is_none())
+            .map(|p| p.name.as_str())
+    };
     let names: Vec<&str> = searched().take(COLUMNS.saturating_add(1)).collect();
     let apart = names.len() <= COLUMNS;
     let objective = study.spec.objectives.first();
-    let objective = objective.and_then(|o| o.metric.clone().or(o.value.clone())).unwrap_or_default();
+    let objective = objective
+        .and_then(|o| o.metric.clone().or(o.value.clone()))
+        .unwrap_or_default();
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     let mut header = vec!["place".to_owned(), "trial".to_owned(), wording::cut(&objective, LENGTH)];
     if apart {
         header.extend(names.iter().map(|name| (*name).to_owned()));
@@ -87,7 +106,10 @@ fn table(study: &Study, ranked: &[(f64, &Trial)]) -> Table {
         header.push("parameters".to_owned());
     }
     table.set_header(header);
-    let default = ranked.iter().position(|(_, t)| is_default(t)).filter(|place| *place >= SHOWN);
+    let default = ranked
+        .iter()
+        .position(|(_, t)| is_default(t))
+        .filter(|place| *place >= SHOWN);
     for (place, (value, trial)) in ranked.iter().enumerate() {
         if place >= SHOWN && Some(place) != default {
             continue;
@@ -113,16 +135,30 @@ fn table(study: &Study, ranked: &[(f64, &Trial)]) -> Table {
 
 /// How much better the best trial is than the defaults, as a sentence; empty where that cannot be said.
 fn comparison(study: &Study, ranked: &[(f64, &Trial)]) -> String {
-    let Some((best, winner)) = ranked.first() else { return String::new() };
-    let Some(place) = ranked.iter().position(|(_, t)| is_default(t)) else { return String::new() };
-    let Some((value, _)) = ranked.get(place) else { return String::new() };
+    let Some((best, winner)) = ranked.first() else {
+        return String::new();
+    };
+    let Some(place) = ranked.iter().position(|(_, t)| is_default(t)) else {
+        return String::new();
+    };
+    let Some((value, _)) = ranked.get(place) else {
+        return String::new();
+    };
     let (better, than) = (wording::number(*best), wording::number(*value));
     let place = place.saturating_add(1);
     match study.objective.loss(*best).total_cmp(&study.objective.loss(*value)) {
         Ordering::Less => {
-            let word = if study.objective.goal == Goal::Minimize { "less" } else { "more" };
+            let word = if study.objective.goal == Goal::Minimize {
+                "less"
+            } else {
+                "more"
+            };
             let share = ((best - value) / value).abs() * 100.0;
-            let share = if share.is_finite() { format!(", {share:.1} % {word}") } else { String::new() };
+            let share = if share.is_finite() {
+                format!(", {share:.1} % {word}")
+            } else {
+                String::new()
+            };
             format!(
                 "The best, trial {}, reaches {better}; the defaults reach {than} (place {place} of {}){share}.\n",
                 winner.number,

@@ -56,7 +56,11 @@ struct Running {
 impl View {
     /// The view of `study`, which goes on from `status`.
     pub fn new(study: &Study, status: &StudyStatus) -> Self {
-        let objective = study.spec.objectives.first().map(|o| o.metric.clone().or(o.value.clone()).unwrap_or_default());
+        let objective = study
+            .spec
+            .objectives
+            .first()
+            .map(|o| o.metric.clone().or(o.value.clone()).unwrap_or_default());
         let shown = Arc::new(Mutex::new(Shown {
             objective: objective.unwrap_or_default(),
             budget: study.spec.budget.trials,
@@ -67,17 +71,34 @@ impl View {
         }));
         let is_live = std::io::stderr().is_terminal();
         let bar = is_live.then(|| live(&shown, study.spec.budget.trials));
-        Self { shown, bar, allowance: Allowance::new() }
+        Self {
+            shown,
+            bar,
+            allowance: Allowance::new(),
+        }
     }
 
     /// An attempt has started.
     pub fn started(&mut self, number: u32, attempt: u32, parameters: &ParameterMap) {
         if self.bar.is_none() {
-            let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-            let text = || format!("trial {number} started{again}: {}", wording::cut(&wording::parameters(parameters), 160));
+            let again = if attempt > 1 {
+                format!(", attempt {attempt}")
+            } else {
+                String::new()
+            };
+            let text = || {
+                format!(
+                    "trial {number} started{again}: {}",
+                    wording::cut(&wording::parameters(parameters), 160)
+                )
+            };
             self.allowance.line(text);
         }
-        let running = Running { attempt, parameters: wording::parameters(parameters), since: Instant::now() };
+        let running = Running {
+            attempt,
+            parameters: wording::parameters(parameters),
+            since: Instant::now(),
+        };
         lock(&self.shown).running.insert(number, running);
     }
 
@@ -90,9 +111,17 @@ impl View {
             TrialPhase::Pending => self.say(&format!("trial {number} is tried again: {message}")),
             TrialPhase::Failed => self.say(&format!("trial {number} failed: {message}")),
             TrialPhase::Succeeded | TrialPhase::Stopped if self.bar.is_none() => {
-                let how = if status.phase == TrialPhase::Stopped { "stopped" } else { "finished" };
-                let objective = status.objectives.first().map_or_else(|| "no objective".to_owned(), |v| wording::number(*v));
-                self.allowance.line(|| format!("trial {number} {how} in {}: {objective}", wording::elapsed(took)));
+                let how = if status.phase == TrialPhase::Stopped {
+                    "stopped"
+                } else {
+                    "finished"
+                };
+                let objective = status
+                    .objectives
+                    .first()
+                    .map_or_else(|| "no objective".to_owned(), |v| wording::number(*v));
+                self.allowance
+                    .line(|| format!("trial {number} {how} in {}: {objective}", wording::elapsed(took)));
             }
             _ => {}
         }
@@ -172,7 +201,10 @@ fn lock(shown: &Mutex<Shown>) -> std::sync::MutexGuard<'_, Shown> {
 
 fn finished(status: &StudyStatus) -> u32 {
     let trials = &status.trials;
-    trials.succeeded.saturating_add(trials.failed).saturating_add(trials.stopped)
+    trials
+        .succeeded
+        .saturating_add(trials.failed)
+        .saturating_add(trials.stopped)
 }
 
 fn live(shown: &Arc<Mutex<Shown>>, budget: Option<u32>) -> ProgressBar {
@@ -192,7 +224,10 @@ fn live(shown: &Arc<Mutex<Shown>>, budget: Option<u32>) -> ProgressBar {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style
         .with_key("counts", key(|shown, _, w| w.write_str(&shown.counts())))
-        .with_key("best", key(|shown, width, w| w.write_str(&wording::cut(&shown.best(), width))))
+        .with_key(
+            "best",
+            key(|shown, width, w| w.write_str(&wording::cut(&shown.best(), width))),
+        )
         .with_key("running", key(Shown::write_running))
         .progress_chars("█▉▊▋▌▍▎▏ ");
     bar.set_style(style);
@@ -206,7 +241,11 @@ fn live(shown: &Arc<Mutex<Shown>>, budget: Option<u32>) -> ProgressBar {
 /// How many characters a line of the terminal has.
 fn width() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    size.ok().map(|s| usize::from(s.ws_col)).filter(|w| *w > 20).unwrap_or(100).saturating_sub(1)
+    size.ok()
+        .map(|s| usize::from(s.ws_col))
+        .filter(|w| *w > 20)
+        .unwrap_or(100)
+        .saturating_sub(1)
 }
 
 impl Shown {
@@ -243,7 +282,10 @@ impl Shown {
     fn best(&self) -> String {
         match &self.status.best {
             Some(best) => {
-                let value = best.objectives.first().map_or_else(String::new, |v| wording::number(*v));
+                let value = best
+                    .objectives
+                    .first()
+                    .map_or_else(String::new, |v| wording::number(*v));
                 let parameters = wording::parameters(&best.parameters);
                 format!("best {}: {value} (trial {}: {parameters})", self.objective, best.number)
             }
@@ -253,7 +295,11 @@ impl Shown {
 
     fn write_running(&self, width: usize, w: &mut dyn std::fmt::Write) -> std::fmt::Result {
         for (index, (number, running)) in self.running.iter().take(SHOWN).enumerate() {
-            let again = if running.attempt > 1 { format!(" (attempt {})", running.attempt) } else { String::new() };
+            let again = if running.attempt > 1 {
+                format!(" (attempt {})", running.attempt)
+            } else {
+                String::new()
+            };
             let took = wording::elapsed(running.since.elapsed());
             let line = format!("  {number}{again}  {took}  {}", running.parameters);
             let separator = if index > 0 { "\n" } else { "" };
@@ -281,7 +327,12 @@ struct Allowance {
 impl Allowance {
     fn new() -> Self {
         let now = Instant::now();
-        Self { left: f64::from(BURST), at: now, omitted: 0, reported: now }
+        Self {
+            left: f64::from(BURST),
+            at: now,
+            omitted: 0,
+            reported: now,
+        }
     }
 
     fn line(&mut self, text: impl FnOnce() -> String) {

@@ -18,25 +18,42 @@ pub fn number(value: f64) -> String {
             _ => text,
         };
     }
-    let whole_digits = if magnitude < 1.0 { 0 } else { format!("{magnitude:.0}").len() };
+    let whole_digits = if magnitude < 1.0 {
+        0
+    } else {
+        format!("{magnitude:.0}").len()
+    };
     // Zeros after the point are no significant digits.
-    let small = [0.1, 0.01, 0.001].iter().filter(|limit| magnitude < **limit && magnitude > 0.0).count();
+    let small = [0.1, 0.01, 0.001]
+        .iter()
+        .filter(|limit| magnitude < **limit && magnitude > 0.0)
+        .count();
     let decimals = 6_usize.saturating_sub(whole_digits).saturating_add(small);
     let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 /// A parameter's value, shortened where it is a number.
 pub fn value(value: &Value) -> String {
     match value.as_f64() {
         Some(real) if value.is_f64() => number(real),
-        _ => expr::text(value).chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        _ => expr::text(value)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect(),
     }
 }
 
 /// A configuration on one line.
 pub fn parameters(parameters: &ParameterMap) -> String {
-    let pairs: Vec<String> = parameters.iter().map(|(name, v)| format!("{name}={}", value(v))).collect();
+    let pairs: Vec<String> = parameters
+        .iter()
+        .map(|(name, v)| format!("{name}={}", value(v)))
+        .collect();
     pairs.join(" ")
 }
 
@@ -92,7 +109,13 @@ mod tests {
 
     #[test]
     fn times_and_texts_are_short() {
-        for (seconds, text) in [(0.04, "40ms"), (9.5, "9.5s"), (12.0, "12s"), (61.0, "1m01s"), (7325.0, "2h02m")] {
+        for (seconds, text) in [
+            (0.04, "40ms"),
+            (9.5, "9.5s"),
+            (12.0, "12s"),
+            (61.0, "1m01s"),
+            (7325.0, "2h02m"),
+        ] {
             assert_eq!(elapsed(Duration::from_secs_f64(seconds)), text);
         }
         assert_eq!(cut("abcdef", 5), "ab...");
