@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A command that takes a moment and reports `x`.
-const QUICK: &str = r#"echo "{\"loss\": ${parameters.x}}" > ${trial.outputDir}/metrics.json"#;
+const QUICK: &str = r#"echo "{\"loss\": "${parameters.x}} > ${trial.outputDir}/metrics.json"#;
 
 struct Place {
     dir: tempfile::TempDir,
@@ -276,6 +276,8 @@ fn two_runs_in_one_folder_are_one_too_many() {
         .says("in use")
         .says(&format!("process {}", child.id()));
     send(&child, Signal::TERM);
+    // Two at once would be one.
+    std::thread::sleep(Duration::from_millis(200));
     send(&child, Signal::TERM);
     let start = Instant::now();
     place.wait_for("the end", || {
@@ -386,7 +388,7 @@ fn strategies_keep_what_they_say() {
 fn folder_10_survives_the_deletion_of_folder_1() {
     let place = Place::new("  budget: {trials: 10}\n  storage: {strategy: Best}\n");
     place
-        .run(r#"echo "{\"loss\": ${10 - trial.number}}" > ${trial.outputDir}/metrics.json"#)
+        .run(r#"echo "{\"loss\": "${10 - trial.number}} > ${trial.outputDir}/metrics.json"#)
         .ended(0);
     assert_eq!(place.folders(), [10]);
 }

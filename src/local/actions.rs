@@ -159,17 +159,18 @@ impl Runner {
         let files = Files {
             output: path,
             log: self.layout.log(number, attempt),
+            scratch: self.layout.scratch(number, attempt),
         };
         let Some(trial) = self.ledger.snapshot().trial(number) else {
             return Ok(());
         };
         match self
             .program
-            .launch(&self.study, trial, attempt, &self.environment, files)
+            .prepare(&self.study, trial, attempt, &self.environment, &files)
         {
-            Ok(launch) => {
+            Ok(prepared) => {
                 self.view.started(number, attempt, &trial.parameters);
-                self.spawn(number, attempt, launch, None);
+                self.spawn(number, attempt, prepared);
             }
             Err(message) => {
                 self.ledger

@@ -1,50 +1,121 @@
-//! From a trial's configuration to what is run for an attempt.
+//! What a trial runs, and from its configuration to the process of one attempt.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::{
+    artifacts,
     environment::{self, Environment},
-    load::Choice,
-    process::Launch,
+    load::{self, Choice, LOCAL_FIELDS},
+    process::{Launch, Order},
+    samples::samples,
+    template::{Invocation, Template, WorkflowFacts},
 };
 use crate::{
-    expr::{Template, Variables},
-    study::{Study, Trial},
+    api::{FieldErrors, ParameterMap},
+    expr,
+    storage::Store,
+    study::{
+        Failure, RunState, Study, Trial,
+        arguments::{Command, StudyFacts, TrialFacts, variables},
+    },
 };
 
 /// What trials run.
 #[derive(Debug)]
 pub enum Program {
     /// A command that a shell runs in the caller's folder.
-    Exec(Template),
+    Exec(Command),
+    /// The template of a WorkflowTemplate.
+    Template(Box<Template>),
 }
 
 /// Where an attempt's files are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Files {
     /// Its output folder.
     pub output: PathBuf,
     /// Its log.
     pub log: PathBuf,
+    /// A folder for itself, where it needs one.
+    pub scratch: PathBuf,
+}
+
+/// An attempt that is ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    launch: Launch,
+    /// What is fetched before, and kept after it.
+    artifacts: Option<Artifacts>,
+}
+
+#[derive(Debug)]
+struct Artifacts {
+    invocation: Invocation,
+    bucket: String,
+    scratch: PathBuf,
 }
 
 impl Program {
-    /// What `choice` names, checked against the study where that is known.
+    /// What `choice` names, checked against the study and tried on sampled configurations.
     ///
     /// # Errors
     /// Everything that is wrong, one line each.
-    pub fn compile(choice: &Choice, _study: Option<&Study>) -> Result<Self, Vec<String>> {
-        match choice {
-            Choice::Exec(command) => Template::compile(command)
-                .map(Self::Exec)
-                .map_err(|e| vec![format!("--exec: {e}")]),
-            Choice::Template(file) => Err(vec![format!("{}: not there yet", file.display())]),
+    pub fn compile(choice: &Choice, study: &Study) -> Result<Self, Vec<String>> {
+        let lines = |errors: FieldErrors| load::lines(&errors);
+        let configs = samples(study);
+        let files = Files {
+            output: "/output".into(),
+            log: "/log".into(),
+            scratch: "/scratch".into(),
+        };
+        let trial = trial_facts(study, 1, 1, None, &files);
+        let mut errors = Vec::new();
+        errors.extend(
+            study
+                .arguments
+                .check_on(&configs, &trial, &study_facts(study))
+                .err()
+                .into_iter()
+                .flat_map(lines),
+        );
+        let program = match choice {
+            Choice::Exec(command) => Command::compile(command, &study.space, LOCAL_FIELDS)
+                .and_then(|command| {
+                    command
+                        .check_on(&configs, &trial, &study_facts(study))
+                        .map(|()| Self::Exec(command))
+                })
+                .map_err(lines),
+            Choice::Template(file) => template(study, file).and_then(|template| {
+                try_template(study, &template, &configs, &trial, file)?;
+                Ok(Self::Template(Box::new(template)))
+            }),
             Choice::None => {
                 let message = "say what a trial runs: --template FILE with the WorkflowTemplate, or --exec COMMAND";
                 Err(vec![message.to_owned()])
             }
+        };
+        match program {
+            Ok(program) if errors.is_empty() => Ok(program),
+            Ok(_) => Err(errors),
+            Err(more) => {
+                errors.extend(more);
+                Err(errors)
+            }
+        }
+    }
+
+    /// What the program does not heed, one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        match self {
+            Self::Exec(_) => &[],
+            Self::Template(template) => template.warnings(),
         }
     }
 
@@ -52,14 +123,14 @@ impl Program {
     ///
     /// # Errors
     /// Why it cannot be run, for people.
-    pub fn launch(
+    pub fn prepare(
         &self,
         study: &Study,
         trial: &Trial,
         attempt: u32,
         environment: &Environment,
-        files: Files,
-    ) -> Result<Launch, String> {
+        files: &Files,
+    ) -> Result<Prepared, String> {
         let output_path = study.trial_folder(trial.number);
         let env = environment.of(&environment::Attempt {
             uid: &study.uid,
@@ -69,66 +140,208 @@ impl Program {
             output_dir: files.output.as_os_str(),
             output_path: &output_path,
         });
-        let timeout: Option<Duration> = study.spec.trial.timeout.map(|t| t.0);
+        let facts = trial_facts(study, trial.number, attempt, trial.continues, files);
+        let mut launch = Launch {
+            program: "sh".into(),
+            args: Vec::new(),
+            env,
+            env_remove: environment.removed().to_vec(),
+            dir: None,
+            log: files.log.clone(),
+            timeout: study
+                .spec
+                .trial
+                .timeout
+                .map(|t: crate::api::Duration| -> Duration { t.0 }),
+            is_shell: false,
+        };
         match self {
             Self::Exec(command) => {
-                let variables = variables(study, trial, attempt, &output_path, &files)?;
-                let line = command.render_with(&variables, quoted)?;
-                Ok(Launch {
-                    program: "sh".into(),
-                    args: vec!["-c".into(), line.into()],
-                    env,
-                    env_remove: environment.removed().to_vec(),
-                    dir: None,
-                    log: files.log,
-                    timeout,
-                    is_shell: true,
+                let line = command.render(&variables(&trial.parameters, &facts, &study_facts(study)))?;
+                launch.args = vec!["-c".into(), line.into()];
+                launch.is_shell = true;
+                Ok(Prepared {
+                    launch,
+                    artifacts: None,
+                })
+            }
+            Self::Template(template) => {
+                let passed = arguments(study, template, &trial.parameters, &facts).map_err(|e| e.to_string())?;
+                let workflow = workflow_facts(study, trial.number, attempt);
+                let invocation = template
+                    .invocation(&passed, &workflow, &files.scratch)
+                    .map_err(|e| e.to_string())?;
+                let mut argv = invocation.argv.iter();
+                launch.program = argv.next().ok_or("the template has no command")?.into();
+                launch.args = argv.map(Into::into).collect();
+                launch
+                    .env
+                    .extend(invocation.env.iter().map(|(name, value)| (name.into(), value.into())));
+                launch.dir.clone_from(&invocation.working_dir);
+                let bucket = output_path
+                    .trim_start_matches("s3://")
+                    .split('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                let scratch = files.scratch.clone();
+                Ok(Prepared {
+                    launch,
+                    artifacts: Some(Artifacts {
+                        invocation,
+                        bucket,
+                        scratch,
+                    }),
                 })
             }
         }
     }
 }
 
-fn variables(
-    study: &Study,
-    trial: &Trial,
-    attempt: u32,
-    output_path: &str,
-    files: &Files,
-) -> Result<Variables, String> {
-    let output_dir = files
-        .output
-        .to_str()
-        .ok_or_else(|| format!("{} is no UTF-8", files.output.display()))?;
-    let mut variables = Variables::default();
-    variables.set_object(
-        "parameters",
-        trial.parameters.iter().map(|(name, value)| (name.as_str(), value)),
-    );
+impl Prepared {
+    /// Runs the attempt to its end: fetches what it needs, runs its process, keeps what it leaves.
+    pub async fn run(self, store: &Store, order: oneshot::Receiver<Order>) -> RunState {
+        let Some(artifacts) = self.artifacts else {
+            return self.launch.run(order).await;
+        };
+        let Artifacts {
+            invocation,
+            bucket,
+            scratch,
+        } = &artifacts;
+        let failed = |what: &str, error: String| RunState::Failed(Failure::Failed, format!("{what}: {error}"));
+        let fetched = match tokio::fs::create_dir_all(scratch).await {
+            Ok(()) => artifacts::prepare(store, bucket, invocation, scratch)
+                .await
+                .map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let mut state = match fetched {
+            Ok(()) => self.launch.run(order).await,
+            Err(error) => failed("its inputs cannot be made ready", error),
+        };
+        if state == RunState::Succeeded
+            && let Err(error) = artifacts::keep(store, bucket, invocation, scratch).await
+        {
+            state = failed("its outputs cannot be kept", error.to_string());
+        }
+        // A scratch folder that stays is cleared by the next run.
+        let _ = tokio::fs::remove_dir_all(scratch).await;
+        state
+    }
+}
+
+fn study_facts(study: &Study) -> StudyFacts {
+    StudyFacts {
+        name: study.name.clone(),
+        namespace: study.namespace.clone(),
+        uid: study.uid.clone(),
+    }
+}
+
+fn trial_facts(study: &Study, number: u32, attempt: u32, continues: Option<u32>, files: &Files) -> TrialFacts {
+    let output_path = study.trial_folder(number);
     let key = output_path
         .strip_prefix("s3://")
         .and_then(|path| path.split_once('/'))
         .map_or("", |(_, key)| key);
-    let trial = json!({
-        "number": trial.number,
-        "name": study.trial_name(trial.number),
-        "attempt": attempt,
-        "outputPath": output_path,
-        "outputKey": key,
-        "outputDir": output_dir,
-        "inputPath": study.spec.storage.input_path.as_deref().unwrap_or_default(),
-    });
-    variables.set("trial", &trial);
-    let study: Value = json!({"name": study.name, "namespace": study.namespace, "uid": study.uid});
-    variables.set("study", &study);
-    Ok(variables)
+    TrialFacts {
+        number,
+        name: study.trial_name(number),
+        attempt,
+        output_key: key.to_owned(),
+        output_path,
+        input_path: study.spec.storage.input_path.clone(),
+        model_input_path: continues.map(|number| study.trial_folder(number)),
+        output_dir: Some(files.output.to_string_lossy().into_owned()),
+    }
 }
 
-/// A text as one word of a shell's.
-fn quoted(text: String) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text;
+fn workflow_facts(study: &Study, number: u32, attempt: u32) -> WorkflowFacts {
+    let metadata = &study.spec.trial.metadata;
+    WorkflowFacts {
+        name: study.run_name(number, attempt),
+        namespace: study.namespace.clone(),
+        uid: format!("{}-{number}-{attempt}", study.uid),
+        labels: metadata.labels.clone(),
+        annotations: metadata.annotations.clone(),
+        priority: study.spec.trial.priority,
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn template(study: &Study, file: &Path) -> Result<Template, Vec<String>> {
+    let text = load::read_text(file).map_err(|e| vec![e])?;
+    let documents = load::documents(&text, file).map_err(|e| vec![e])?;
+    let trial = &study.spec.trial;
+    Template::from_documents(
+        &documents,
+        trial.workflow_template_ref.as_ref(),
+        trial.entrypoint.as_deref(),
+    )
+    .map_err(|errors| {
+        load::lines(&errors)
+            .into_iter()
+            .map(|line| format!("{}: {line}", file.display()))
+            .collect()
+    })
+}
+
+/// Everything that would go wrong with the template on one of `configs`, each thing once.
+fn try_template(
+    study: &Study,
+    template: &Template,
+    configs: &[ParameterMap],
+    trial: &TrialFacts,
+    file: &Path,
+) -> Result<(), Vec<String>> {
+    let mut lines = Vec::new();
+    for parameters in configs {
+        // What cannot be evaluated has been said already.
+        let Ok(passed) = arguments(study, template, parameters, trial) else {
+            continue;
+        };
+        let given: Vec<(String, Option<String>)> = passed.iter().map(|(n, v)| (n.clone(), Some(v.clone()))).collect();
+        let mut errors = template.check_arguments(&given);
+        if errors.0.is_empty() {
+            let invocation = template.invocation(&passed, &workflow_facts(study, 1, 1), Path::new("/scratch"));
+            errors.0.extend(invocation.err().into_iter().flat_map(|e| e.0));
+        }
+        for line in load::lines(&errors) {
+            let line = format!("{}: {line}", file.display());
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    if lines.is_empty() { Ok(()) } else { Err(lines) }
+}
+
+/// The arguments of a template: what the study lists, and what the template declares by a name that is known without.
+fn arguments(
+    study: &Study,
+    template: &Template,
+    parameters: &ParameterMap,
+    trial: &TrialFacts,
+) -> Result<BTreeMap<String, String>, FieldErrors> {
+    let known = |name: &str| match name {
+        "input_path" => trial.input_path.clone(),
+        "output_path" => Some(trial.output_path.clone()),
+        "output_key" => Some(trial.output_key.clone()),
+        "model_input_path" => trial.model_input_path.clone(),
+        _ => None,
+    };
+    let mut passed = BTreeMap::new();
+    for declared in template.parameters() {
+        let value = parameters
+            .get(&declared.name)
+            .map(expr::text)
+            .or_else(|| known(&declared.name));
+        passed.extend(value.map(|value| (declared.name, value)));
+    }
+    passed.extend(
+        study
+            .arguments
+            .render(&variables(parameters, trial, &study_facts(study)))?,
+    );
+    Ok(passed)
 }

@@ -69,8 +69,9 @@ pub fn check(path: &Path, choice: &Choice) -> Result<Checked, Vec<String>> {
             .map_err(|e| errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string)))
             .ok()
     });
-    let program = Program::compile(choice, study.as_ref());
-    let program = program.map_err(|e| errors.extend(e)).ok();
+    let program = study
+        .as_ref()
+        .and_then(|study| Program::compile(choice, study).map_err(|e| errors.extend(e)).ok());
     match (loaded, study, program) {
         (Some((loaded, _)), Some(study), Some(program)) if errors.is_empty() => Ok(Checked { loaded, study, program }),
         _ => Err(errors),

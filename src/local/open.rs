@@ -20,10 +20,7 @@ use super::{
     view::View,
 };
 use crate::{
-    api::{
-        FieldErrors, StudySpec, StudyStatus,
-        check::{self as schema, Requirements},
-    },
+    api::{FieldErrors, StudySpec, StudyStatus, WorkflowTemplateRef, check},
     space::Space,
     storage::{Location, Store, plain_http},
     study::{Failure, RunState, Snapshot},
@@ -91,6 +88,9 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
     let store = Store::new(endpoint, plain_http());
     let attempts = Attempts::new().map_err(|e| fault("cannot listen for signals", e))?;
     let mut view = View::new(&study, &ledger.snapshot().status);
+    for warning in program.warnings() {
+        view.insist(&format!("note: {warning}"));
+    }
     let finished = ledger.snapshot().trials.iter().filter(|t| t.is_finished()).count();
     if !is_new {
         view.insist(&format!(
@@ -148,7 +148,18 @@ fn admit(ledger: &mut Ledger, loaded: &Loaded, space: &Space) -> Result<StudyEnt
 
 /// What speaks against going on with the study `old` as it now stands in its file.
 fn may_become(old: &StudyEntry, new: &Loaded, snapshot: &Snapshot) -> FieldErrors {
-    let object = |spec: &StudySpec, status: Option<&StudyStatus>| {
+    let object = |spec: &StudySpec, status: &StudyStatus| {
+        let mut spec = spec.clone();
+        // What only a cluster needs: with it, the rules of a cluster can be asked.
+        spec.storage
+            .output_path
+            .get_or_insert_with(|| "s3://studies".to_owned());
+        spec.trial
+            .workflow_template_ref
+            .get_or_insert_with(|| WorkflowTemplateRef {
+                name: "none".to_owned(),
+                cluster_scope: false,
+            });
         json!({
             "apiVersion": new.object.get("apiVersion"),
             "kind": new.object.get("kind"),
@@ -157,11 +168,8 @@ fn may_become(old: &StudyEntry, new: &Loaded, snapshot: &Snapshot) -> FieldError
             "status": status,
         })
     };
-    let after = object(&new.spec, Some(&snapshot.status));
-    // What only a cluster needs is none of the change's faults.
-    let before = schema::check_study(&after, Requirements::Cluster);
-    let wrong = schema::check_update(&object(&old.spec, Some(&snapshot.status)), &after);
-    FieldErrors(wrong.0.into_iter().filter(|e| !before.0.contains(e)).collect())
+    let after = object(&new.spec, &snapshot.status);
+    check::check_update(&object(&old.spec, &snapshot.status), &after)
 }
 
 /// A random UID, as Kubernetes writes them.

@@ -92,10 +92,20 @@ mod tests {
                 .args(["-c", "sleep 600 & sleep 600"])
                 .env(VARIABLE, format!("{uid}/1-1"))
                 .process_group(0);
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
             command.spawn().unwrap()
+        };
+        let visible = |uid: &str| {
+            let mark = format!("{VARIABLE}={uid}/");
+            // A process has no environment yet while it is being loaded.
+            while find(mark.as_bytes()).unwrap().is_empty() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         };
         let mut ours = start(&uid);
         let mut other = start(&format!("{uid}x"));
+        visible(&uid);
+        visible(&format!("{uid}x"));
         assert!(end_all(&uid).unwrap() >= 1);
         assert!(!ours.wait().unwrap().success());
         assert!(other.try_wait().unwrap().is_none());

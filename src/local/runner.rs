@@ -1,6 +1,6 @@
 //! The loop: plan, do what the plan says, wait for something to happen.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -9,13 +9,13 @@ use tokio::{
 };
 
 use super::{
-    attempt::Program,
+    attempt::{Prepared, Program},
     environment::Environment,
     error::{RunError, exit},
     health::Backoff,
     layout::Layout,
     ledger::Ledger,
-    process::{Launch, Order},
+    process::Order,
     s3::Server,
     summary::{Places, summary},
     view::View,
@@ -236,9 +236,10 @@ impl Runner {
     }
 
     /// Runs an attempt in the background.
-    pub fn spawn(&mut self, number: u32, attempt: u32, launch: Launch, scratch: Option<PathBuf>) {
+    pub fn spawn(&mut self, number: u32, attempt: u32, prepared: Prepared) {
         let (order, orders) = oneshot::channel();
         let sender = self.attempts.sender.clone();
+        let store = self.store.clone();
         self.attempts.running.insert(
             number,
             Running {
@@ -247,10 +248,7 @@ impl Runner {
             },
         );
         tokio::spawn(async move {
-            let state = launch.run(orders).await;
-            if let Some(scratch) = scratch {
-                let _ = tokio::fs::remove_dir_all(scratch).await;
-            }
+            let state = prepared.run(&store, orders).await;
             // Nobody listens any more only when the program is about to end.
             let _ = sender.send(Event::Ended { number, attempt, state });
         });
