@@ -527,4 +527,9 @@ fn a_finite_space_that_is_used_up_ends_the_study() {
     world.snapshot.obstacle = Some(("TemplateNotFound".into(), "gone".into()));
     world.settle();
     assert_eq!(world.snapshot.status.phase, StudyPhase::Succeeded);
+    // Nor does a trial that is deleted bring it back to life.
+    world.snapshot.trials[1].deleting = true;
+    world.settle();
+    assert!(world.active().is_empty());
+    assert_eq!(world.snapshot.status.phase, StudyPhase::Succeeded);
 }

@@ -23,6 +23,10 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let mut steps = Vec::new();
     let (settled, open) = proposals::settle_requests(study, snapshot, was_over && ending.is_some());
     steps.extend(settled);
+    if ending.is_none() && was_over && snapshot.status.observed_generation == Some(study.generation) {
+        // It ran out of configurations; a trial that a person deletes afterwards does not bring it back to life.
+        ending = Some(Ending::Exhausted);
+    }
     if ending.is_none() && snapshot.is_complete() {
         // Asked even if nothing may start now: a study that has nothing left to propose stays finished whatever else happens.
         let proposed = proposals::propose(study, snapshot, &open);
@@ -50,7 +54,8 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let gives_up_at = failing.map(|since| ending::later(since, signed(STORAGE_PATIENCE)));
     let is_degraded = gives_up_at.is_some_and(|at| at <= now);
     let is_quiet = unfinished().next().is_none();
-    let is_over = ending.is_some() && is_quiet && (!is_pending || is_degraded);
+    // Once over, it stays so while storage catches up with what a person changed.
+    let is_over = ending.is_some() && is_quiet && (was_over || !is_pending || is_degraded);
     let standing = status::Standing {
         ending,
         ranking: &ranking,
