@@ -1,9 +1,17 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Parser, Subcommand};
-use hyperstudy::local::{self, RunOptions};
+use hyperstudy::{
+    api::schema,
+    local::{self, RunOptions, exit},
+    suggest,
+};
 
 /// Hyperparameter studies for Argo Workflows, in a cluster or on one machine.
 #[derive(Debug, Parser)]
@@ -17,6 +25,17 @@ pub struct Cli {
 enum Command {
     /// Run a study on this machine, or go on with it: each trial is a process, S3 is a server inside the program over a folder.
     Run(Run),
+    /// Serve the samplers as JSON Lines on standard input and output: study, ask, tell, observe.
+    Suggest,
+    /// Print the CustomResourceDefinitions.
+    Crd(Crd),
+}
+
+#[derive(Args, Debug)]
+struct Crd {
+    /// Write each to a file in this folder instead.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
 }
 
 /// What trials run.
@@ -66,6 +85,32 @@ impl Cli {
                     }
                 }
             }
+            Command::Suggest => {
+                or_fault(suggest::serve(io::stdin().lock(), io::stdout().lock()).map_err(|e| e.to_string()))
+            }
+            Command::Crd(Crd { dir }) => or_fault(crd(dir.as_deref())),
         }
     }
+}
+
+fn or_fault(result: Result<(), String>) -> u8 {
+    match result {
+        Ok(()) => exit::SUCCEEDED,
+        Err(message) => {
+            eprintln!("{message}");
+            exit::FAILED
+        }
+    }
+}
+
+fn crd(dir: Option<&Path>) -> Result<(), String> {
+    let Some(dir) = dir else {
+        let text = schema::all_yaml()?;
+        return io::stdout().write_all(text.as_bytes()).map_err(|e| e.to_string());
+    };
+    for crd in schema::crds() {
+        let file = dir.join(format!("{}.yaml", crd.spec.names.plural));
+        fs::write(&file, schema::yaml(&crd)?).map_err(|e| format!("{}: {e}", file.display()))?;
+    }
+    Ok(())
 }

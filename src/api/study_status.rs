@@ -29,6 +29,10 @@ pub struct StudyStatus {
     /// The highest number that a trial of this study has or had. Numbers are never used twice.
     pub last_number: u32,
 
+    /// The highest number of a trial that a person deleted and that was let go; 0 where there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub last_released: u32,
+
     /// How many trials there are, and how they stand.
     pub trials: TrialCounts,
 
@@ -58,6 +62,10 @@ pub struct StudyStatus {
     /// The time that `budget.duration` does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle: Option<Idle>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Time in which a started study was suspended or finished.

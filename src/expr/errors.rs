@@ -59,11 +59,16 @@ fn found(source: &str, at: usize) -> String {
     }
 }
 
+/// What an evaluation says of a field that is not there: an inactive parameter, or one that does not exist.
+pub fn no_value(path: &str) -> String {
+    format!("{path} has no value here")
+}
+
 /// Why an evaluation failed. `path` tells of a missing key where it was read: `parameters.a` of `a`.
 pub(super) fn evaluating(error: &ExecutionError, path: impl Fn(&str) -> Option<String>) -> String {
     match error {
         ExecutionError::NoSuchKey(key) => match path(key) {
-            Some(path) => format!("{path} has no value here"),
+            Some(path) => no_value(&path),
             None => format!("there is no field {key} here"),
         },
         ExecutionError::UndeclaredReference(name) => format!("{name} is not known here"),

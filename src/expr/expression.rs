@@ -256,7 +256,10 @@ fn order_entry(entry: &mut EntryExpr) {
 
 /// `json(x)`: the JSON text of `x`.
 fn json<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let value = arguments.into_iter().next().ok_or(ExecutionError::MissingArgumentOrTarget)?;
+    let value = arguments
+        .into_iter()
+        .next()
+        .ok_or(ExecutionError::MissingArgumentOrTarget)?;
     let value = to_json(value.as_ref()).map_err(|message| ExecutionError::function_error("json", message))?;
     Ok(CowVal::owned(CelString::from(value.to_string())))
 }

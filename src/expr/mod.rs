@@ -12,10 +12,13 @@ mod scan;
 mod template;
 mod value;
 
+pub use errors::no_value;
 pub use expression::{Expression, MAX_DEPTH, MAX_EXPRESSION};
-pub use names::{MAX_LOOPS, is_reserved};
-pub use template::{MAX_RENDERED, MAX_TEMPLATE, Template};
+pub use names::{MAX_LOOPS, is_reserved, nearest};
+pub use template::{MAX_RENDERED, MAX_TEMPLATE, Part, Template};
 pub use value::{Variables, text};
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -158,7 +158,7 @@ impl<'e> Walk<'e> {
     /// `name` where it is a free variable, which is noted; `None` for a bound one and for a type.
     fn free(&mut self, name: &'e str) -> Result<Option<&'e str>, String> {
         if let Some(rest) = name.strip_prefix('.') {
-            return Err(format!("write {rest} without the dot before it"));
+            return Err(format!("write `{rest}` without the dot before it"));
         }
         if self.bound.contains(&name) || TYPES.contains(&name) {
             return Ok(None);
@@ -250,7 +250,7 @@ fn check_function(call: &CallExpr) -> Result<(), String> {
         };
     }
     if let Some((_, usage)) = MACROS.iter().find(|(macro_name, _)| *macro_name == name) {
-        return Err(format!("{name} is used as {usage}"));
+        return Err(format!("{name} is used as `{usage}`"));
     }
     let mut known = FUNCTIONS.iter().filter(|(function, ..)| *function == name).peekable();
     let Some((_, _, usage)) = known.peek().copied() else {
@@ -259,8 +259,8 @@ fn check_function(call: &CallExpr) -> Result<(), String> {
             .map(|(name, ..)| *name)
             .chain(MACROS.iter().map(|(name, _)| *name));
         return Err(match nearest(name, names) {
-            Some(near) => format!("there is no function {name}; did you mean {near}?"),
-            None => format!("there is no function {name}"),
+            Some(near) => format!("there is no function `{name}`: do you mean `{near}`?"),
+            None => format!("there is no function `{name}`"),
         });
     };
     let arguments = call.args.len();
@@ -270,7 +270,7 @@ fn check_function(call: &CallExpr) -> Result<(), String> {
         _ => false,
     });
     if !right {
-        return Err(format!("{name} is called as {usage}"));
+        return Err(format!("{name} is called as `{usage}`"));
     }
     if name == "matches" { check_regex(call) } else { Ok(()) }
 }
@@ -299,7 +299,7 @@ fn check_regex(call: &CallExpr) -> Result<(), String> {
 }
 
 /// The nearest of `names` to a mistyped `name`, if any is near.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     names
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))

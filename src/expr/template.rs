@@ -27,6 +27,20 @@ enum Piece {
     },
 }
 
+/// A part of a template, as [`Template::parts`] gives it.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'t> {
+    /// Text that stands for itself, `$${` being `${` already.
+    Text(&'t str),
+    /// A `${...}`.
+    Value {
+        /// What is in it.
+        expression: &'t Expression,
+        /// Where it starts, for people: `column 12`.
+        place: &'t str,
+    },
+}
+
 impl Template {
     /// Parses `source`, of at most [`MAX_TEMPLATE`] bytes: `${expression}` is CEL (braces and quotes inside it are understood), `$${` stands for a literal `${`, everything else, `{{...}}` too, for itself.
     ///
@@ -71,11 +85,19 @@ impl Template {
         Ok(Self { pieces })
     }
 
+    /// What it consists of, in order.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => Part::Text(text),
+            Piece::Value { expression, place } => Part::Value { expression, place },
+        })
+    }
+
     /// The expressions in it, in order.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Text(_) => None,
-            Piece::Value { expression, .. } => Some(expression),
+        self.parts().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Value { expression, .. } => Some(expression),
         })
     }
 

@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::HashSet;
+mod properties;
 
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -397,72 +396,4 @@ fn seeds_follow_from_the_uid() {
     assert_eq!(seed(Some(7), "x"), 7);
     // the first eight bytes of SHA-256("abc")
     assert_eq!(seed(None, "abc"), 0xba78_16bf_8f01_cfea);
-}
-
-/// Four spaces with conditions and constraints, each with the number of its feasible configurations.
-fn finite(which: usize) -> (Space, usize) {
-    match which {
-        0 => (
-            space("[{name: a, int: {min: 1, max: 12}}, {name: c, constant: x}]", &[]),
-            12,
-        ),
-        1 => (
-            space(
-                "[{name: a, int: {min: 1, max: 5}}, {name: b, double: {min: 0, max: 1, step: 0.25}}]",
-                &["parameters.a > 2 || parameters.b < 0.5"],
-            ),
-            2 * 2 + 3 * 5,
-        ),
-        2 => (
-            space(
-                "[{name: k, categorical: {values: [a, b, c], weights: [100, 1, 1]}}, {name: m, ordinal: {values: [1, 2, 3, 4]}, when: 'parameters.k == \"b\"'}, {name: n, int: {min: 0, max: 1}, when: 'parameters.m > 2'}]",
-                &[],
-            ),
-            1 + (2 + 2 * 2) + 1,
-        ),
-        _ => (
-            space(
-                "[{name: a, int: {min: 1, max: 1000, scale: Log}}]",
-                &["parameters.a % 100 == 7"],
-            ),
-            10,
-        ),
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    /// A finite space is used up exactly: every feasible configuration once, whatever was queued in between; and asking again changes nothing.
-    #[test]
-    fn finite_spaces_are_used_up_exactly(which in 0usize..4, spec in prop_oneof![Just(json!({"random": {}})), Just(json!({"sobol": {}})), Just(json!({"grid": {}})), Just(json!({"chain": [{"sampler": {"random": {}}, "trials": 3}, {"sampler": {"grid": {}}}]}))], seed in any::<u64>(), queue in 0usize..6) {
-        let (space, count) = finite(which);
-        let sampler = sampler(spec, &space).unwrap();
-        prop_assert!(sampler.is_finite(&space, Duplicates::Avoid));
-        let mut study = Study::default();
-        study.run(&*sampler, &space, seed, Duplicates::Avoid, queue);
-        let last = space.decode(&vec![1.0; space.dimensions()]);
-        if space.is_feasible(&last) && !study.trials.iter().any(|(config, _)| *config == last) {
-            study.request(&space, json!(space.write(&last)));
-        }
-        prop_assert!(study.run(&*sampler, &space, seed, Duplicates::Avoid, 2 * count));
-        let different: HashSet<&Config> = study.trials.iter().map(|(config, _)| config).collect();
-        prop_assert_eq!((study.trials.len(), different.len()), (count, count));
-    }
-
-    /// The same history gives the same answer, also when it went through JSON in between.
-    #[test]
-    fn the_same_history_gives_the_same_answer(spec in prop_oneof![Just(json!({"random": {}})), Just(json!({"sobol": {}})), Just(json!({"grid": {"pointsPerParameter": 3}}))], seed in any::<u64>(), n in 0usize..20) {
-        let space = space("[{name: a, double: {min: 1e-5, max: 1, scale: Log}}, {name: b, int: {min: 1, max: 9}}, {name: c, double: {normal: {mean: 0, stddev: 1}}}]", &["double(parameters.b) > parameters.c"]);
-        let sampler = sampler(spec, &space).unwrap();
-        let mut study = Study::default();
-        study.run(&*sampler, &space, seed, Duplicates::Avoid, n);
-        let mut resumed = study.clone();
-        for (config, _) in &mut resumed.trials {
-            let text = serde_json::to_string(&space.write(config)).unwrap();
-            let map: ParameterMap = serde_json::from_str(&text).unwrap();
-            *config = space.parse(&map).unwrap();
-        }
-        prop_assert_eq!(study.ask(&*sampler, &space, seed, Duplicates::Avoid), resumed.ask(&*sampler, &space, seed, Duplicates::Avoid));
-    }
 }

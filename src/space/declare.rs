@@ -93,10 +93,10 @@ fn double(spec: &Double, errors: &mut Below<'_>) -> Option<Axis> {
         .map(|(field, value)| errors.finite(field, value))
         .iter()
         .all(|&fine| fine);
-    let normal = match &spec.normal {
-        Some(normal) => Some(self::normal(normal, spec.scale, errors)),
-        None => None,
-    };
+    let normal = spec
+        .normal
+        .as_ref()
+        .map(|normal| self::normal(normal, spec.scale, errors));
     let before = errors.0.0.len();
     if spec.normal.is_none() || spec.step.is_some() {
         let why = if spec.normal.is_none() {

@@ -35,7 +35,7 @@ impl Lattice {
     /// All arguments finite, `min < max`, `step > 0`.
     pub(super) fn new(min: f64, max: f64, step: f64) -> Result<Self, Misfit> {
         let quotient = (max - min) / step;
-        if !(quotient < EXACT as f64) {
+        if quotient.is_nan() || quotient >= EXACT as f64 {
             return Err(Misfit::TooMany);
         }
         let last = quotient.round().max(1.0);

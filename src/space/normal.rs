@@ -70,7 +70,7 @@ impl Gaussian {
 
     /// The value below which the share `unit` lies: `min` at 0, `max` at 1, finite always.
     pub(super) fn value(&self, unit: f64) -> f64 {
-        if !(unit > 0.0) && self.min.is_finite() {
+        if (unit <= 0.0 || unit.is_nan()) && self.min.is_finite() {
             return self.min;
         }
         if unit >= 1.0 && self.max.is_finite() {

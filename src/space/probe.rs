@@ -4,10 +4,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Axis, Condition, Config, Slot, Space};
-use crate::api::FieldErrors;
+use crate::api::{FieldError, FieldErrors};
 
 /// How many configurations each expression is tried on.
-const SAMPLES: u64 = 400;
+const SAMPLES: usize = 400;
 
 /// How many configurations are tried at most in search of one that meets the constraints.
 const TRIES: u64 = 10_000;
@@ -29,11 +29,7 @@ pub(super) fn check(space: &Space, errors: &mut FieldErrors) {
                 .map(|(i, constraint)| (format!("constraints[{i}]"), constraint)),
         )
         .collect();
-    for (path, expression) in &expressions {
-        if let Some(message) = failure(space, expression) {
-            errors.push(path, message);
-        }
-    }
+    failures(space, &expressions, errors);
     if !errors.0.is_empty() {
         return;
     }
@@ -47,13 +43,24 @@ pub(super) fn check(space: &Space, errors: &mut FieldErrors) {
     }
 }
 
-/// How an expression fails, with an example.
-fn failure(space: &Space, expression: &Condition) -> Option<String> {
-    samples(space).take(SAMPLES as usize).find_map(|config| {
-        let message = expression.evaluate(space, &config.0)?.err()?;
-        let example = expression.fields(space, &config.0).unwrap_or_default();
-        Some(format!("cannot be evaluated, e.g. with {example}: {message}"))
-    })
+/// Which expressions fail, each with its first example.
+fn failures(space: &Space, expressions: &[(String, &Condition)], errors: &mut FieldErrors) {
+    let mut messages: Vec<Option<String>> = vec![None; expressions.len()];
+    for config in samples(space).take(SAMPLES) {
+        for ((_, expression), message) in expressions.iter().zip(&mut messages) {
+            if message.is_none()
+                && let Some(Err(error)) = expression.evaluate(space, &config.0)
+            {
+                let example = expression.fields(space, &config.0).unwrap_or_default();
+                *message = Some(format!("cannot be evaluated, e.g. with {example}: {error}"));
+            }
+        }
+    }
+    for ((path, _), message) in expressions.iter().zip(messages) {
+        errors
+            .0
+            .extend(message.map(|message| FieldError::new(path.as_str(), message)));
+    }
 }
 
 /// That an expression holds for none of the values of what it reads, where those are few enough to be sure.
@@ -176,6 +183,16 @@ fn together(space: &Space, errors: &mut FieldErrors) {
             "constraints",
             format!("none of the {tries} configurations {what} meets all of them: loosen one"),
         );
+    }
+}
+
+impl Space {
+    /// Some configurations that meet the constraints, always the same ones: corners, defaults and random ones, at most `most`.
+    /// Fewer, perhaps none, where the constraints leave little.
+    pub fn samples(&self, most: usize) -> Vec<Config> {
+        let tries = usize::try_from(TRIES).unwrap_or(usize::MAX);
+        let feasible = samples(self).take(tries).filter(|config| self.is_feasible(config));
+        feasible.take(most).collect()
     }
 }
 

@@ -155,8 +155,10 @@ pub enum Requirement {
     Exists(u32),
     /// No trial that is not finished goes on from this one's folder.
     NotContinued(u32),
-    /// The study's status says that this number was used.
-    NumberRecorded(u32),
+    /// The study's status says that this number was used and let go.
+    ReleaseRecorded(u32),
+    /// What the result files show is still this.
+    Revision(u64),
     /// Nothing runs any more.
     Quiet,
 }
@@ -187,7 +189,8 @@ impl Requirement {
                 .trials
                 .iter()
                 .any(|t| t.continues == Some(*number) && !t.is_finished()),
-            Self::NumberRecorded(number) => newest.status.last_number >= *number,
+            Self::ReleaseRecorded(number) => newest.status.last_number.min(newest.status.last_released) >= *number,
+            Self::Revision(revision) => super::plan::revision(study, newest) == *revision,
             Self::Quiet => !newest
                 .trials
                 .iter()

@@ -2,13 +2,19 @@
 
 use jiff::Timestamp;
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, StudyFacts, TrialFacts};
 use crate::{
-    api::{FieldErrors, StudySpec},
+    api::{FieldErrors, ParameterMap, StudySpec},
     metrics::Objective,
     sampler::{self, Sampler},
     space::Space,
 };
+
+/// Where results go if nothing is said, which is possible without a cluster only.
+pub const DEFAULT_OUTPUT_PATH: &str = "s3://studies";
+
+/// On how many configurations expressions are tried before anything runs.
+const SAMPLES: usize = 200;
 
 /// Which study it is, and since when.
 #[derive(Clone, Debug)]
@@ -76,6 +82,15 @@ impl Study {
             let sampler = keep(&mut errors, "spec.algorithm", algorithm);
             let arguments = Arguments::compile(&spec.trial.arguments.parameters, &space, trial_fields);
             let arguments = keep(&mut errors, "", arguments);
+            if let Some(arguments) = &arguments {
+                let output_dir = trial_fields.contains(&"outputDir").then(|| "/output".to_owned());
+                let facts = TrialFacts {
+                    output_dir,
+                    ..trial_facts(&identity.name, &spec, 1, 1, None)
+                };
+                let tried = arguments.check_on(&samples(&space), &facts, &identity.facts());
+                keep(&mut errors, "", tried);
+            }
             if let Some(sampler) = &sampler {
                 check_budget(&spec, sampler.as_ref(), &space, &mut errors);
             }
@@ -111,16 +126,77 @@ impl Study {
         format!("{}-{number}-{attempt}", self.name)
     }
 
+    /// What expressions know of an attempt of a trial, beside the parameters.
+    pub fn trial_facts(&self, number: u32, attempt: u32, continues: Option<u32>) -> TrialFacts {
+        trial_facts(&self.name, &self.spec, number, attempt, continues)
+    }
+
+    /// What expressions know of the study.
+    pub fn facts(&self) -> StudyFacts {
+        StudyFacts {
+            name: self.name.clone(),
+            namespace: self.namespace.clone(),
+            uid: self.uid.clone(),
+        }
+    }
+
+    /// The configurations on which expressions are tried before anything runs.
+    pub fn samples(&self) -> Vec<ParameterMap> {
+        samples(&self.space)
+    }
+
     /// The folder that trials and results stand in, `s3://bucket/path/<study>`.
     pub fn folder(&self) -> String {
-        let path = self.spec.storage.output_path.as_deref().unwrap_or("s3://studies");
-        format!("{}/{}", path.trim_end_matches('/'), self.name)
+        folder(&self.name, &self.spec)
     }
 
     /// The folder of the trial with that number.
     pub fn trial_folder(&self, number: u32) -> String {
         format!("{}/{number}", self.folder())
     }
+}
+
+impl Identity {
+    fn facts(&self) -> StudyFacts {
+        StudyFacts {
+            name: self.name.clone(),
+            namespace: self.namespace.clone(),
+            uid: self.uid.clone(),
+        }
+    }
+}
+
+fn folder(study: &str, spec: &StudySpec) -> String {
+    let path = spec.storage.output_path.as_deref().unwrap_or(DEFAULT_OUTPUT_PATH);
+    format!("{}/{study}", path.trim_end_matches('/'))
+}
+
+fn trial_facts(study: &str, spec: &StudySpec, number: u32, attempt: u32, continues: Option<u32>) -> TrialFacts {
+    let folder = folder(study, spec);
+    let output_path = format!("{folder}/{number}");
+    let key = output_path.strip_prefix("s3://").and_then(|path| path.split_once('/'));
+    TrialFacts {
+        number,
+        name: format!("{study}-{number}"),
+        attempt,
+        output_key: key.map_or_else(String::new, |(_, key)| key.to_owned()),
+        input_path: spec
+            .storage
+            .input_path
+            .as_deref()
+            .map(|path| path.trim_end_matches('/').to_owned()),
+        model_input_path: continues.map(|from| format!("{folder}/{from}")),
+        output_path,
+        output_dir: None,
+    }
+}
+
+fn samples(space: &Space) -> Vec<ParameterMap> {
+    space
+        .samples(SAMPLES)
+        .iter()
+        .map(|config| space.write(config))
+        .collect()
 }
 
 /// A sampler that never ends needs a budget that does.

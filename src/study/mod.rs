@@ -17,7 +17,7 @@ mod status;
 mod trial;
 
 pub use action::{Action, Plan, Requirement, Step};
-pub use compile::{Identity, Study};
+pub use compile::{DEFAULT_OUTPUT_PATH, Identity, Study};
 pub use ending::Ending;
 pub use plan::plan;
 pub use ranking::Ranking;

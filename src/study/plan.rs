@@ -23,7 +23,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let mut steps = Vec::new();
     let (settled, open) = proposals::settle_requests(study, snapshot, was_over && ending.is_some());
     steps.extend(settled);
-    if ending.is_none() {
+    if ending.is_none() && snapshot.is_complete() {
         // Asked even if nothing may start now: a study that has nothing left to propose stays finished whatever else happens.
         let proposed = proposals::propose(study, snapshot, &open);
         ending = proposed.exhausted.then_some(Ending::Exhausted);
@@ -163,7 +163,7 @@ fn storage_work(
     let is_due = is_last || due_at.is_none_or(|at| at <= now);
     if !is_written && is_due {
         let action = Action::WriteResults { revision };
-        let requires = vec![Requirement::OwnsFolder];
+        let requires = vec![Requirement::OwnsFolder, Requirement::Revision(revision)];
         work.steps.push(Step { action, requires });
     } else if !is_written {
         work.again_at = due_at;
@@ -172,7 +172,7 @@ fn storage_work(
 }
 
 /// A number that changes with everything that the result files show.
-fn revision(study: &Study, snapshot: &Snapshot) -> u64 {
+pub(super) fn revision(study: &Study, snapshot: &Snapshot) -> u64 {
     // FNV-1a: stable between builds, which a hasher of the standard library does not promise.
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut mix = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
@@ -205,13 +205,14 @@ fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool) -> Option<S
 
 /// Deleted trials are let go once they are finished, their number is recorded and nothing about their folder is left to do.
 fn release_trials(snapshot: &Snapshot, steps: &[Step]) -> Vec<Step> {
+    let recorded = snapshot.status.last_number.min(snapshot.status.last_released);
     let is_due = |t: &&super::Trial| {
         let deletes = |s: &Step| s.action == Action::DeleteFolder { number: t.number };
-        t.deleting && t.is_finished() && snapshot.status.last_number >= t.number && !steps.iter().any(deletes)
+        t.deleting && t.is_finished() && recorded >= t.number && !steps.iter().any(deletes)
     };
     let release = |t: &super::Trial| Step {
         action: Action::ReleaseTrial { number: t.number },
-        requires: vec![Requirement::Finished(t.number), Requirement::NumberRecorded(t.number)],
+        requires: vec![Requirement::Finished(t.number), Requirement::ReleaseRecorded(t.number)],
     };
     snapshot.trials.iter().filter(is_due).map(release).collect()
 }

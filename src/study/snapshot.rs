@@ -36,6 +36,16 @@ impl Snapshot {
         self.trials.get(index)
     }
 
+    /// Whether every trial that the status knows of is in view. Where it is not, a part of the view is older than another.
+    pub fn is_complete(&self) -> bool {
+        let seen = self
+            .trials
+            .last()
+            .map_or(0, |t| t.number)
+            .max(self.status.last_released);
+        seen >= self.status.last_number
+    }
+
     /// The highest number that was ever used, 0 where none was.
     pub fn last_number(&self) -> u32 {
         self.trials.last().map_or(0, |t| t.number).max(self.status.last_number)

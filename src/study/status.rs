@@ -51,6 +51,7 @@ pub(super) fn status(study: &Study, snapshot: &Snapshot, standing: Standing<'_>)
         observed_generation: Some(study.generation),
         conditions: conditions(study, snapshot, standing, phase),
         last_number: snapshot.last_number(),
+        last_released: released(snapshot),
         trials: counts(snapshot),
         best: standing.ranking.best().and_then(|n| best(study, snapshot.trial(n)?)),
         top: top(snapshot, standing.ranking),
@@ -96,6 +97,15 @@ fn idle(before: &StudyStatus, started: Option<Timestamp>, now_idle: bool, now: T
         },
     };
     (idle != Idle::default()).then_some(idle)
+}
+
+/// Counts a trial as let go as soon as it may be: the number has to be recorded first.
+fn released(snapshot: &Snapshot) -> u32 {
+    let goes = snapshot.trials.iter().filter(|t| t.deleting && t.is_finished());
+    goes.map(|t| t.number)
+        .max()
+        .unwrap_or(0)
+        .max(snapshot.status.last_released)
 }
 
 fn counts(snapshot: &Snapshot) -> TrialCounts {
