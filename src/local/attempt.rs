@@ -13,7 +13,6 @@ use super::{
     environment::{self, Environment},
     load::{self, Choice, LOCAL_FIELDS},
     process::{Launch, Order},
-    samples::samples,
     template::{Invocation, Template, WorkflowFacts},
 };
 use crate::{
@@ -22,7 +21,7 @@ use crate::{
     storage::Store,
     study::{
         Failure, RunState, Study, Trial,
-        arguments::{Command, StudyFacts, TrialFacts, variables},
+        arguments::{Command, TrialFacts, variables},
     },
 };
 
@@ -68,27 +67,18 @@ impl Program {
     /// Everything that is wrong, one line each.
     pub fn compile(choice: &Choice, study: &Study) -> Result<Self, Vec<String>> {
         let lines = |errors: FieldErrors| load::lines(&errors);
-        let configs = samples(study);
+        let configs = study.samples();
         let files = Files {
             output: "/output".into(),
             log: "/log".into(),
             scratch: "/scratch".into(),
         };
         let trial = trial_facts(study, 1, 1, None, &files);
-        let mut errors = Vec::new();
-        errors.extend(
-            study
-                .arguments
-                .check_on(&configs, &trial, &study_facts(study))
-                .err()
-                .into_iter()
-                .flat_map(lines),
-        );
-        let program = match choice {
+        match choice {
             Choice::Exec(command) => Command::compile(command, &study.space, LOCAL_FIELDS)
                 .and_then(|command| {
                     command
-                        .check_on(&configs, &trial, &study_facts(study))
+                        .check_on(&configs, &trial, &study.facts())
                         .map(|()| Self::Exec(command))
                 })
                 .map_err(lines),
@@ -99,14 +89,6 @@ impl Program {
             Choice::None => {
                 let message = "say what a trial runs: --template FILE with the WorkflowTemplate, or --exec COMMAND";
                 Err(vec![message.to_owned()])
-            }
-        };
-        match program {
-            Ok(program) if errors.is_empty() => Ok(program),
-            Ok(_) => Err(errors),
-            Err(more) => {
-                errors.extend(more);
-                Err(errors)
             }
         }
     }
@@ -157,7 +139,7 @@ impl Program {
         };
         match self {
             Self::Exec(command) => {
-                let line = command.render(&variables(&trial.parameters, &facts, &study_facts(study)))?;
+                let line = command.render(&variables(&trial.parameters, &facts, &study.facts()))?;
                 launch.args = vec!["-c".into(), line.into()];
                 launch.is_shell = true;
                 Ok(Prepared {
@@ -231,29 +213,10 @@ impl Prepared {
     }
 }
 
-fn study_facts(study: &Study) -> StudyFacts {
-    StudyFacts {
-        name: study.name.clone(),
-        namespace: study.namespace.clone(),
-        uid: study.uid.clone(),
-    }
-}
-
 fn trial_facts(study: &Study, number: u32, attempt: u32, continues: Option<u32>, files: &Files) -> TrialFacts {
-    let output_path = study.trial_folder(number);
-    let key = output_path
-        .strip_prefix("s3://")
-        .and_then(|path| path.split_once('/'))
-        .map_or("", |(_, key)| key);
     TrialFacts {
-        number,
-        name: study.trial_name(number),
-        attempt,
-        output_key: key.to_owned(),
-        output_path,
-        input_path: study.spec.storage.input_path.clone(),
-        model_input_path: continues.map(|number| study.trial_folder(number)),
         output_dir: Some(files.output.to_string_lossy().into_owned()),
+        ..study.trial_facts(number, attempt, continues)
     }
 }
 
@@ -338,10 +301,6 @@ fn arguments(
             .or_else(|| known(&declared.name));
         passed.extend(value.map(|value| (declared.name, value)));
     }
-    passed.extend(
-        study
-            .arguments
-            .render(&variables(parameters, trial, &study_facts(study)))?,
-    );
+    passed.extend(study.arguments.render(&variables(parameters, trial, &study.facts()))?);
     Ok(passed)
 }

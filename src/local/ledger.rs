@@ -43,10 +43,12 @@ impl Ledger {
     pub fn open(path: &Path, space: &Space) -> Result<Self, JournalError> {
         let (journal, bytes) = Journal::open(path)?;
         let mut state = State::default();
-        for (index, line) in bytes.split(|b| *b == b'\n').enumerate() {
-            if line.is_empty() && bytes.len() == bytes_before(&bytes, line) {
-                break;
-            }
+        // Whole lines only: where there is anything, it ends in a newline.
+        let lines = bytes
+            .strip_suffix(b"\n")
+            .into_iter()
+            .flat_map(|all| all.split(|b| *b == b'\n'));
+        for (index, line) in lines.enumerate() {
             let entry = serde_json::from_slice(line).map_err(|e| e.to_string());
             entry
                 .and_then(|entry| state.apply(entry, space))
@@ -178,11 +180,6 @@ fn same_conditions(a: &[Condition], b: &[Condition]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
 }
 
-/// Where `line`, a part of `bytes`, starts in it.
-fn bytes_before(bytes: &[u8], line: &[u8]) -> usize {
-    (line.as_ptr() as usize).saturating_sub(bytes.as_ptr() as usize)
-}
-
 impl State {
     fn trial_mut(&mut self, number: u32) -> Option<&mut Trial> {
         let trials = &mut self.snapshot.trials;
@@ -254,5 +251,149 @@ impl Trial {
             self.metrics = None;
         }
         self.status = status;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        api::{Parameter, RequestRef, TrialPhase},
+        local::entry::{RequestEntry, WrittenEntry},
+        metrics::{Reading, Report},
+    };
+
+    fn space() -> Space {
+        let parameters: Vec<Parameter> =
+            serde_json::from_value(json!([{"name": "x", "double": {"min": 0.0, "max": 1.0}}])).unwrap();
+        Space::compile(&parameters, &[]).unwrap()
+    }
+
+    fn study() -> Entry {
+        let spec: Value = json!({
+            "objectives": [{"metric": "loss", "goal": "Minimize"}],
+            "parameters": [{"name": "x", "double": {"min": 0, "max": 1}}],
+            "algorithm": {"sampler": {"random": {}}},
+        });
+        Entry::Study(Box::new(StudyEntry {
+            uid: "u".to_owned(),
+            created: jiff::Timestamp::UNIX_EPOCH,
+            generation: 1,
+            spec: serde_json::from_value(spec).unwrap(),
+        }))
+    }
+
+    fn trial(number: u32, x: f64) -> Entry {
+        Entry::Trial(Box::new(TrialEntry {
+            number,
+            parameters: [("x".to_owned(), x.into())].into(),
+            origin: Default::default(),
+            continues: None,
+        }))
+    }
+
+    /// What of two snapshots has to be the same, as text.
+    fn known(ledger: &Ledger) -> String {
+        let snapshot = ledger.snapshot();
+        format!(
+            "{:?} {:?} {:?}",
+            snapshot.trials, snapshot.written, ledger.state.decided
+        )
+    }
+
+    #[test]
+    fn what_is_read_back_is_what_was_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, space) = (dir.path().join("journal"), space());
+        let mut ledger = Ledger::open(&path, &space).unwrap();
+        assert!(ledger.study().is_none());
+        let written = WrittenEntry {
+            revision: u64::MAX,
+            at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let request = RequestRef {
+            name: "r".to_owned(),
+            uid: "1".to_owned(),
+        };
+        let request = RequestEntry {
+            request,
+            admitted: Some(2),
+            rejected: None,
+        };
+        for entry in [
+            study(),
+            trial(1, 0.1 + 0.2),
+            trial(2, 0.5),
+            Entry::Request(request),
+            Entry::Written(written),
+        ] {
+            ledger.record(entry, &space).unwrap();
+        }
+        for number in [1, 2] {
+            let status = TrialStatus {
+                phase: TrialPhase::Running,
+                attempt: 1,
+                ..TrialStatus::default()
+            };
+            ledger.record_status(number, status, &space).unwrap();
+        }
+        assert_eq!(ledger.running().collect::<Vec<_>>(), [(1, 1), (2, 1)]);
+        let report = Report {
+            iteration: 1.0,
+            metrics: [("loss".to_owned(), f64::INFINITY)].into(),
+        };
+        ledger.trial_mut(1).unwrap().metrics = Some(Ok(Reading {
+            objective: 0.25,
+            iteration: 2.0,
+            metrics: Default::default(),
+            reports: vec![(f64::INFINITY, report.clone()), (0.25, report)],
+        }));
+        ledger.set_run(1, 1, RunState::Active);
+        let status = TrialStatus {
+            phase: TrialPhase::Succeeded,
+            attempt: 1,
+            objectives: vec![0.25],
+            ..TrialStatus::default()
+        };
+        ledger.record_status(1, status, &space).unwrap();
+        assert_eq!(ledger.snapshot().trial(1).unwrap().reports.len(), 2);
+        assert!(ledger.snapshot().trials.iter().all(|t| t.config.is_some()));
+
+        let again = Ledger::open(&path, &space).unwrap();
+        assert_eq!(known(&again), known(&ledger));
+        assert_eq!(again.study(), ledger.study());
+        assert_eq!(again.running().collect::<Vec<_>>(), [(2, 1)]);
+    }
+
+    #[test]
+    fn lines_that_make_no_sense_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, space) = (dir.path().join("journal"), space());
+        let line = |entry: &Entry| serde_json::to_string(entry).unwrap();
+        for (lines, at, says) in [
+            (vec![line(&trial(1, 0.5))], 1, "does not begin with its study"),
+            (
+                vec![line(&study()), line(&trial(2, 0.5)), line(&trial(2, 0.5))],
+                3,
+                "trial 2 is created after trial 2",
+            ),
+            (vec![line(&study()), String::new(), line(&trial(1, 0.5))], 2, "EOF"),
+            (vec![line(&study()), "{\"unknown\":{}}".to_owned()], 2, "unknown"),
+            (
+                vec![line(&study()), "{\"written\":{\"revision\":-1}}".to_owned()],
+                2,
+                "revision",
+            ),
+        ] {
+            std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+            let message = Ledger::open(&path, &space).unwrap_err().to_string();
+            let place = format!("line {at} of the journal {}", path.display());
+            let says = if says == "revision" { "invalid value" } else { says };
+            assert!(message.starts_with(&place) && message.contains(says), "{message}");
+        }
     }
 }

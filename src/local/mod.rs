@@ -20,7 +20,6 @@ pub mod process;
 mod results;
 mod runner;
 pub mod s3;
-mod samples;
 mod summary;
 pub mod template;
 mod view;

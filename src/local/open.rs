@@ -23,7 +23,7 @@ use crate::{
     api::{FieldErrors, StudySpec, StudyStatus, WorkflowTemplateRef, check},
     space::Space,
     storage::{Location, Store, plain_http},
-    study::{Failure, RunState, Snapshot},
+    study::{self, Failure, RunState, Snapshot},
 };
 
 /// What to run, and where.
@@ -153,7 +153,7 @@ fn may_become(old: &StudyEntry, new: &Loaded, snapshot: &Snapshot) -> FieldError
         // What only a cluster needs: with it, the rules of a cluster can be asked.
         spec.storage
             .output_path
-            .get_or_insert_with(|| "s3://studies".to_owned());
+            .get_or_insert_with(|| study::DEFAULT_OUTPUT_PATH.to_owned());
         spec.trial
             .workflow_template_ref
             .get_or_insert_with(|| WorkflowTemplateRef {

@@ -92,7 +92,9 @@ mod tests {
                 .args(["-c", "sleep 600 & sleep 600"])
                 .env(VARIABLE, format!("{uid}/1-1"))
                 .process_group(0);
-            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+            command
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null());
             command.spawn().unwrap()
         };
         let visible = |uid: &str| {
