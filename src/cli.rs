@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use hyperstudy::{
     api::schema,
-    local::{self, RunOptions, exit},
+    local::{self, RunOptions, exit, load::Choice, validate::validate},
     suggest,
 };
 
@@ -25,6 +25,8 @@ pub struct Cli {
 enum Command {
     /// Run a study on this machine, or go on with it: each trial is a process, S3 is a server inside the program over a folder.
     Run(Run),
+    /// Say everything that is wrong with a study at once, or show what it would try first. Writes nothing.
+    Validate(Validate),
     /// Serve the samplers as JSON Lines on standard input and output: study, ask, tell, observe.
     Suggest,
     /// Print the CustomResourceDefinitions.
@@ -61,6 +63,25 @@ struct Run {
     data: PathBuf,
 }
 
+#[derive(Args, Debug)]
+struct Validate {
+    /// The study's file.
+    #[arg(value_name = "STUDY.yaml")]
+    study: PathBuf,
+    #[command(flatten)]
+    what: What,
+}
+
+impl What {
+    fn choice(self) -> Choice {
+        match (self.template, self.exec) {
+            (Some(file), _) => Choice::Template(file),
+            (None, Some(command)) => Choice::Exec(command),
+            (None, None) => Choice::None,
+        }
+    }
+}
+
 impl Cli {
     /// Does what the command line says; gives the exit status.
     pub async fn run(self) -> u8 {
@@ -85,6 +106,13 @@ impl Cli {
                     }
                 }
             }
+            Command::Validate(Validate { study, what }) => match validate(&study, &what.choice()) {
+                Ok(summary) => or_fault(io::stdout().write_all(summary.as_bytes()).map_err(|e| e.to_string())),
+                Err(lines) => {
+                    lines.iter().for_each(|line| eprintln!("{line}"));
+                    exit::BAD_REQUEST
+                }
+            },
             Command::Suggest => {
                 or_fault(suggest::serve(io::stdin().lock(), io::stdout().lock()).map_err(|e| e.to_string()))
             }

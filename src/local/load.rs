@@ -54,27 +54,48 @@ pub struct Checked {
 /// # Errors
 /// Everything that is wrong, one line each; a YAML error has its line and column.
 pub fn check(path: &Path, choice: &Choice) -> Result<Checked, Vec<String>> {
+    let (read, mut errors) = read(path);
+    let Some((loaded, study)) = read else {
+        return Err(errors);
+    };
+    match Program::compile(choice, &study) {
+        Ok(program) if errors.is_empty() => Ok(Checked { loaded, study, program }),
+        program => {
+            errors.extend(program.err().into_iter().flatten());
+            Err(errors)
+        }
+    }
+}
+
+/// Reads and checks the study's file at `path` alone.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_study(path: &Path) -> Result<(Loaded, Study), Vec<String>> {
+    match read(path) {
+        (Some(read), errors) if errors.is_empty() => Ok(read),
+        (_, errors) => Err(errors),
+    }
+}
+
+/// The study's file, as far as it can be read and compiled, and everything that is wrong with it.
+fn read(path: &Path) -> (Option<(Loaded, Study)>, Vec<String>) {
     let mut errors = Vec::new();
-    let loaded = load(path, &mut errors);
-    let study = loaded.as_ref().and_then(|(loaded, wrong)| {
-        let compiled = loaded.compile("", 1, Timestamp::now());
-        // What the schema has complained about is not said twice.
-        let is_new = |e: &&FieldError| {
-            !wrong
-                .0
-                .iter()
-                .any(|w| e.path.starts_with(&w.path) || w.path.starts_with(&e.path))
-        };
-        compiled
-            .map_err(|e| errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string)))
-            .ok()
-    });
-    let program = study
-        .as_ref()
-        .and_then(|study| Program::compile(choice, study).map_err(|e| errors.extend(e)).ok());
-    match (loaded, study, program) {
-        (Some((loaded, _)), Some(study), Some(program)) if errors.is_empty() => Ok(Checked { loaded, study, program }),
-        _ => Err(errors),
+    let Some((loaded, wrong)) = load(path, &mut errors) else {
+        return (None, errors);
+    };
+    let compiled = loaded.compile("", 1, Timestamp::now());
+    // What the schema has complained about is not said twice.
+    let is_new = |e: &&FieldError| {
+        let overlaps = |w: &FieldError| e.path.starts_with(&w.path) || w.path.starts_with(&e.path);
+        !wrong.0.iter().any(overlaps)
+    };
+    match compiled {
+        Ok(study) => (Some((loaded, study)), errors),
+        Err(e) => {
+            errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string));
+            (None, errors)
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod runner;
 pub mod s3;
 mod summary;
 pub mod template;
+pub mod validate;
 mod view;
 mod wording;
 

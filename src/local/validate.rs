@@ -1,0 +1,118 @@
+//! `hyperstudy validate`: everything that is wrong with a study, or what it will do first.
+
+use std::{fmt::Write, path::Path};
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::{
+    load::{self, Choice},
+    wording,
+};
+use crate::{
+    api::Origin,
+    sampler::{Context, Observation, Outcome, Suggestion},
+    space::Config,
+    study::Study,
+};
+
+/// How many configurations are shown.
+const SHOWN: usize = 5;
+
+/// Checks the study's file at `path` and, where one is given, what its trials are to run. Gives a summary for people.
+///
+/// # Errors
+/// Everything that is wrong, one line each.
+pub fn validate(path: &Path, choice: &Choice) -> Result<String, Vec<String>> {
+    let mut warnings = Vec::new();
+    let study = if matches!(choice, Choice::None) {
+        load::check_study(path)?.1
+    } else {
+        let checked = load::check(path, choice)?;
+        warnings.extend(checked.program.warnings().iter().map(ToString::to_string));
+        checked.study
+    };
+    let mut text = format!("{} is valid: {}\n", study.name, extent(&study));
+    for warning in warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
+    if study.spec.algorithm.seed.is_none() {
+        text.push_str(
+            "The first configurations, with some seed; every new study has others unless spec.algorithm.seed is set:\n",
+        );
+    } else {
+        text.push_str("The first configurations:\n");
+    }
+    let _ = writeln!(text, "{}", table(&study, &first(&study)));
+    Ok(text)
+}
+
+/// How much the study is, in a few words.
+fn extent(study: &Study) -> String {
+    let searched = study.spec.parameters.iter().filter(|p| p.constant.is_none()).count();
+    let mut text = format!(
+        "{searched} {} to search",
+        if searched == 1 { "parameter" } else { "parameters" }
+    );
+    match study.space.cardinality() {
+        Some(count) if count <= 1_000_000 => {
+            let _ = write!(text, ", at most {count} configurations");
+        }
+        _ => {}
+    }
+    let budget = &study.spec.budget;
+    if let Some(trials) = budget.trials {
+        let _ = write!(text, ", a budget of {trials} trials");
+    }
+    if let Some(duration) = budget.duration {
+        let _ = write!(text, ", for at most {duration}");
+    }
+    let _ = write!(text, ", {} at a time", study.spec.parallelism);
+    text
+}
+
+/// What the sampler proposes first, as long as no trial has finished.
+fn first(study: &Study) -> Vec<(Config, Origin)> {
+    let mut made: Vec<(Config, Origin)> = Vec::new();
+    let most = study.spec.budget.trials.map_or(SHOWN, |most| SHOWN.min(most as usize));
+    while made.len() < most {
+        let history: Vec<Observation<'_>> = (1..).zip(&made).map(observation).collect();
+        let context = Context {
+            space: &study.space,
+            seed: study.seed,
+            duplicates: study.spec.algorithm.duplicates,
+            number: u32::try_from(made.len()).unwrap_or(u32::MAX).saturating_add(1),
+        };
+        let Suggestion::New { config, origin } = study.sampler.suggest(&context, &history) else {
+            break;
+        };
+        made.push((config, origin));
+    }
+    made
+}
+
+fn observation<'a>((number, (config, origin)): (u32, &'a (Config, Origin))) -> Observation<'a> {
+    let outcome = Outcome::Pending;
+    Observation {
+        number,
+        config,
+        origin,
+        outcome,
+    }
+}
+
+fn table(study: &Study, made: &[(Config, Origin)]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["trial", "from", "configuration"]);
+    for (number, (config, origin)) in (1_usize..).zip(made) {
+        let from = origin.sampler.clone().unwrap_or_default();
+        table.add_row([
+            number.to_string(),
+            from,
+            wording::parameters(&study.space.write(config)),
+        ]);
+    }
+    table
+}
