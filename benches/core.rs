@@ -7,7 +7,11 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hyperstudy::{
     api::{Origin, StudySpec, TrialPhase, TrialStatus},
-    study::{Folder, Identity, Snapshot, Study, Trial, Written, plan},
+    local::{
+        Ledger,
+        entry::{Entry, StatusEntry, StudyEntry, TrialEntry},
+    },
+    study::{Folder, Identity, Snapshot, Study, Trial, Written, plan, started},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -92,6 +96,57 @@ fn plans(c: &mut Criterion) {
     });
 }
 
+/// A journal as a run of 10,000 trials leaves it: each trial's creation, start and end.
+fn journal(study: &Study, snapshot: &Snapshot, path: &std::path::Path) {
+    let mut ledger = Ledger::open(path, &study.space).expect("an empty journal");
+    let mut record = |entry| ledger.record(entry, &study.space).expect("room on the disk");
+    let study_entry = StudyEntry {
+        uid: study.uid.clone(),
+        created: study.created,
+        generation: study.generation,
+        spec: study.spec.clone(),
+    };
+    record(Entry::Study(Box::new(study_entry)));
+    for trial in &snapshot.trials {
+        let number = trial.number;
+        let created = TrialEntry {
+            number,
+            parameters: trial.parameters.clone(),
+            origin: trial.origin.clone(),
+            continues: None,
+        };
+        record(Entry::Trial(Box::new(created)));
+        let began = started(study, number, &TrialStatus::default(), 1, Timestamp::UNIX_EPOCH);
+        let ended = TrialStatus {
+            metrics: [("loss".to_owned(), 0.5), ("accuracy".to_owned(), 0.9)].into(),
+            iteration: Some(1.0),
+            completion_time: Some(Timestamp::UNIX_EPOCH),
+            start_time: Some(Timestamp::UNIX_EPOCH),
+            workflow: began.workflow.clone(),
+            ..trial.status.clone()
+        };
+        for status in [began, ended] {
+            record(Entry::Status(Box::new(StatusEntry { number, status })));
+        }
+    }
+}
+
+fn ledger(c: &mut Criterion) {
+    let study = five_parameters(20_000);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("journal.jsonl");
+    journal(&study, &snapshot(&study, 10_000), &path);
+    let mut group = c.benchmark_group("ledger");
+    group.sample_size(20);
+    group.bench_function("snapshot of 10,000 trials from the journal", |b| {
+        b.iter(|| {
+            let ledger = Ledger::open(&path, &study.space).expect("a journal");
+            assert_eq!(ledger.snapshot().trials.len(), 10_000);
+        });
+    });
+    group.finish();
+}
+
 fn encoding(c: &mut Criterion) {
     let kind = |i: usize| match i % 5 {
         0 => json!({"name": format!("p{i}"), "double": {"min": 1e-6, "max": 0.1, "scale": "Log"}}),
@@ -115,5 +170,5 @@ fn encoding(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, plans, encoding);
+criterion_group!(benches, plans, encoding, ledger);
 criterion_main!(benches);
