@@ -83,6 +83,11 @@ impl Expression {
         self.names.fields.get(root).unwrap_or(&NONE)
     }
 
+    /// Those of these fields that the expression asks for by `has(...)`.
+    pub fn tested_of(&self, root: &str) -> &BTreeSet<String> {
+        self.names.tested.get(root).unwrap_or(&NONE)
+    }
+
     /// Whether the variable `root` is used as a whole, e.g. in `json(parameters)` or `"a" in parameters`: then which of its fields are read is not known.
     pub fn uses_whole(&self, root: &str) -> bool {
         self.names.whole.contains(root)

@@ -101,6 +101,8 @@ pub(super) struct Names {
     pub(super) variables: BTreeSet<String>,
     /// The fields read of each of these variables.
     pub(super) fields: BTreeMap<String, BTreeSet<String>>,
+    /// Those of the fields that `has(...)` asks for.
+    pub(super) tested: BTreeMap<String, BTreeSet<String>>,
     /// Those of the variables that are used as a whole.
     pub(super) whole: BTreeSet<String>,
     /// Whether there is any comprehension.
@@ -180,6 +182,10 @@ impl<'e> Walk<'e> {
             Expr::Ident(name) => {
                 if let Some(root) = self.free(name)? {
                     self.field(root, &select.field);
+                    if select.test {
+                        let tested = self.names.tested.entry(root.to_owned()).or_default();
+                        tested.insert(select.field.clone());
+                    }
                 }
                 Ok(())
             }

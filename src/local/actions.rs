@@ -17,7 +17,7 @@ use crate::{
     api::{self, TrialStatus},
     metrics::{MAX_BYTES, MetricsError},
     storage::{ClaimError, Location, Owner, StorageError},
-    study::{self, Action, Failure, Folder, RunState},
+    study::{self, Action, Failure, Folder, Run, RunState},
 };
 
 impl Runner {
@@ -117,14 +117,24 @@ impl Runner {
         match claimed {
             Ok(()) => {
                 self.noted(Ok(()), now)?;
+                if overwrite && let Err(error) = self.server.prune(&self.folder) {
+                    self.view.say(&format!("cannot remove emptied folders: {error}"));
+                }
                 self.ledger.set_folder(Folder::Claimed);
             }
             Err(ClaimError::Storage(error)) => {
                 self.noted(Err::<(), _>(error), now)?;
             }
             Err(refusal) => {
+                let mut message = refusal.to_string();
+                if matches!(&refusal, ClaimError::Owned { other, .. } if other.contains(&format!("'{}'", self.study.name)))
+                {
+                    let journal = self.ledger.path();
+                    message.push_str("; if that was this study, its journal is missing: ");
+                    message.push_str(&journal.display().to_string());
+                }
                 self.ledger
-                    .set_folder(Folder::Refused("FolderRefused".to_owned(), refusal.to_string()));
+                    .set_folder(Folder::Refused("FolderRefused".to_owned(), message));
             }
         }
         Ok(())
@@ -189,11 +199,11 @@ impl Runner {
 
     async fn read_metrics(&mut self, number: u32, now: Timestamp) -> Result<(), RunError> {
         let at = self.metrics_file(number)?;
-        let stale = self
-            .ledger
-            .snapshot()
-            .trial(number)
-            .and_then(|t| t.status.stale_metrics.clone());
+        let trial = self.ledger.snapshot().trial(number);
+        let stale = trial.and_then(|t| t.status.stale_metrics.clone());
+        // What was ended may have been writing.
+        let stopped = |run: &Run| matches!(run.state, RunState::Failed(Failure::Stopped, _));
+        let is_torn = trial.and_then(|t| t.run.as_ref()).is_some_and(stopped);
         let read = match self.store.read(&at, MAX_BYTES).await {
             Err(StorageError::TooLarge { .. }) => {
                 Err(MetricsError::MetricsTooLarge(format!("{} MiB", MAX_BYTES >> 20)))
@@ -202,6 +212,7 @@ impl Runner {
                 None => return Ok(()),
                 Some(found) => match found.filter(|object| stale.as_ref() != Some(&object.version)) {
                     None => Err(MetricsError::MetricsMissing(at.to_string())),
+                    Some(object) if is_torn => self.study.objective.read_unfinished(&object.bytes),
                     Some(object) => self.study.objective.read(&object.bytes),
                 },
             },

@@ -111,7 +111,10 @@ impl Runner {
         print(&text);
         let goes_on = "The same command goes on from here.";
         Ok(match end {
-            End::Finished(StudyPhase::Succeeded) => exit::SUCCEEDED,
+            End::Finished(StudyPhase::Succeeded) => {
+                self.view.insist(&format!("The study is complete: {}", self.outcome()));
+                exit::SUCCEEDED
+            }
             End::Finished(_) => {
                 self.view.insist(&format!("The study failed: {}", self.outcome()));
                 exit::FAILED
@@ -278,7 +281,9 @@ impl Runner {
     fn outcome(&self) -> String {
         let conditions = &self.ledger.snapshot().status.conditions;
         let holds = |kind: &str, status: &str| conditions.iter().find(|c| c.type_ == kind && c.status == status);
-        let condition = holds("Failed", "True").or_else(|| holds("Ready", "False"));
+        let condition = holds("Failed", "True")
+            .or_else(|| holds("Complete", "True"))
+            .or_else(|| holds("Ready", "False"));
         condition.map_or_else(|| "no reason is known".to_owned(), |c| c.message.clone())
     }
 

@@ -114,7 +114,7 @@ fn conditions(parameters: &[Parameter], names: &[(String, usize)], errors: &mut 
                 errors.push(path, format!("`{}` cannot depend on itself", parameter.name));
                 None
             }
-            Ok(condition) => Some(condition),
+            Ok(condition) => Some(condition.guarded(names)),
             Err(wrong) => {
                 wrong
                     .into_iter()

@@ -15,6 +15,8 @@ pub(super) struct Condition {
     expression: Expression,
     /// The slots that it reads.
     reads: Box<[usize]>,
+    /// Those of them that may be inactive, as it asks for them by `has(...)`.
+    optional: Box<[usize]>,
 }
 
 impl Condition {
@@ -56,7 +58,19 @@ impl Condition {
             source: source.to_owned(),
             expression,
             reads: reads.into(),
+            optional: Box::default(),
         })
+    }
+
+    /// The same, evaluated also where a parameter is inactive that it asks for by `has(...)`.
+    pub(super) fn guarded(mut self, names: &[(String, usize)]) -> Self {
+        let tested = self.expression.tested_of(ROOT);
+        let slots = names
+            .iter()
+            .filter(|(name, _)| tested.contains(name))
+            .map(|(_, slot)| *slot);
+        self.optional = slots.collect();
+        self
     }
 
     pub(super) fn source(&self) -> &str {
@@ -68,7 +82,7 @@ impl Condition {
         &self.reads
     }
 
-    /// What it says of `slots`; `None` where it reads an inactive parameter.
+    /// What it says of `slots`; `None` where it reads an inactive parameter that it does not ask for.
     pub(super) fn evaluate(&self, space: &Space, slots: &[Slot]) -> Option<Result<bool, String>> {
         let fields = self.fields(space, slots)?;
         let mut variables = Variables::default();
@@ -80,7 +94,12 @@ impl Condition {
     pub(super) fn fields(&self, space: &Space, slots: &[Slot]) -> Option<Value> {
         let mut fields = Map::new();
         for &at in &self.reads {
-            let value = space.axes.get(at)?.write(*slots.get(at)?)?;
+            let Some(value) = space.axes.get(at)?.write(*slots.get(at)?) else {
+                if self.optional.contains(&at) {
+                    continue;
+                }
+                return None;
+            };
             fields.insert(space.parameters.get(at)?.name.clone(), value);
         }
         Some(Value::Object(fields))

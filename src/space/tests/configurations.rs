@@ -197,3 +197,26 @@ fn values_are_spread_as_declared() {
         assert!((got - wanted).abs() < 0.015, "{what}: {got} instead of {wanted}");
     }
 }
+
+#[test]
+fn a_condition_may_ask_whether_another_parameter_is_there() {
+    let yaml = r#"
+- {name: optimizer, categorical: {values: [adam, sgd]}}
+- {name: momentum, double: {min: 0, max: 0.9}, when: 'parameters.optimizer == "sgd"'}
+- {name: beta, double: {min: 0.5, max: 0.9}, when: '!has(parameters.momentum)'}
+- {name: nesterov, categorical: {values: [true, false]}, when: 'has(parameters.momentum) && parameters.momentum > 0.1'}
+"#;
+    let parameters: Vec<crate::api::Parameter> = serde_saphyr::from_str(yaml).unwrap();
+    let space = Space::compile(
+        &parameters,
+        &["has(parameters.momentum) && parameters.momentum < 0.8".to_owned()],
+    )
+    .unwrap();
+    let names = |unit: [f64; 4]| space.write(&space.decode(&unit)).into_keys().collect::<Vec<_>>();
+    assert_eq!(names([0.1, 0.5, 0.5, 0.5]), ["beta", "optimizer"]);
+    assert_eq!(names([0.9, 0.5, 0.5, 0.5]), ["momentum", "nesterov", "optimizer"]);
+    assert_eq!(names([0.9, 0.0, 0.5, 0.5]), ["momentum", "optimizer"]);
+    // A constraint over an inactive parameter holds, whatever it asks.
+    assert!(space.is_feasible(&space.decode(&[0.1, 0.5, 0.5, 0.5])));
+    assert!(!space.is_feasible(&space.decode(&[0.9, 1.0, 0.5, 0.5])));
+}
