@@ -3,12 +3,17 @@
 HYPERSTUDY_SHARED ?= ../shared
 export HYPERSTUDY_SHARED
 
-.PHONY: quickstart test lint crds bench bench-run fuzz
+.PHONY: quickstart install test lint crds bench fuzz
 
-## Train a small model with many parameters and show the best.
+## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
-	cargo run --release --quiet -- run examples/quickstart/study.yaml \
-	  --exec 'python3 examples/quickstart/train.py --params "$$HYPERSTUDY_PARAMETERS" --out "$$HYPERSTUDY_OUTPUT_DIR"'
+	cargo run --quiet -- run examples/quickstart/study.yaml \
+	  --exec 'python3 examples/quickstart/train.py --lr $${parameters.lr} --momentum $${parameters.momentum} \
+	    --hidden $${parameters.hidden} --activation $${parameters.activation} --out $${trial.outputDir}'
+
+## The program itself, optimized, into cargo's folder for programs.
+install:
+	cargo install --locked --path .
 
 ## All tests; the first time they build etcd and kube-apiserver from their Go modules.
 test:
