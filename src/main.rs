@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[tokio::main]
+/// One thread: what it does besides waiting is little, and handing it from thread to thread would cost more.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     ExitCode::from(cli::Cli::parse().run().await)
 }

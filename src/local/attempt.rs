@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// The shell of `--exec`, where POSIX systems have it: searching the path for it would cost a system call for each folder there.
+const SHELL: &str = "/bin/sh";
+
 /// What trials run.
 #[derive(Debug)]
 pub enum Program {
@@ -124,7 +127,7 @@ impl Program {
         });
         let facts = trial_facts(study, trial.number, attempt, trial.continues, files);
         let mut launch = Launch {
-            program: "sh".into(),
+            program: SHELL.into(),
             args: Vec::new(),
             env,
             env_remove: environment.removed().to_vec(),
