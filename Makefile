@@ -5,10 +5,11 @@ export HYPERSTUDY_SHARED
 
 .PHONY: quickstart test lint crds bench bench-run fuzz
 
-## Train a small model with many parameters and show the best.
+## Train a small network with many parameters and show the best.
 quickstart:
 	cargo run --release --quiet -- run examples/quickstart/study.yaml \
-	  --exec 'python3 examples/quickstart/train.py --params "$$HYPERSTUDY_PARAMETERS" --out "$$HYPERSTUDY_OUTPUT_DIR"'
+	  --exec 'python3 examples/quickstart/train.py --lr $${parameters.lr} --momentum $${parameters.momentum} \
+	    --hidden $${parameters.hidden} --activation $${parameters.activation} --out $${trial.outputDir}'
 
 ## All tests; the first time they build etcd and kube-apiserver from their Go modules.
 test:
