@@ -89,15 +89,12 @@ fn read(path: &Path) -> (Option<(Loaded, Study)>, Vec<String>) {
         return (None, errors);
     };
     let compiled = loaded.compile("", 1, Timestamp::now());
-    // What the schema has complained about is not said twice.
-    let is_new = |e: &&FieldError| {
-        let overlaps = |w: &FieldError| e.path.starts_with(&w.path) || w.path.starts_with(&e.path);
-        !wrong.0.iter().any(overlaps)
-    };
     match compiled {
         Ok(study) => (Some((loaded, study)), errors),
         Err(e) => {
-            errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string));
+            // What the schema has complained about is not said twice.
+            let new = e.0.iter().filter(|e| !wrong.covers(e));
+            errors.extend(new.map(FieldError::to_string));
             (None, errors)
         }
     }
