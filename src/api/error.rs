@@ -52,6 +52,12 @@ impl FieldErrors {
         self.0.push(FieldError::new(path, message));
     }
 
+    /// Whether something has been said of the field of `error`, of one below it or of one that it is in: what two checks find is one mistake.
+    pub fn covers(&self, error: &FieldError) -> bool {
+        let overlaps = |known: &FieldError| error.path.starts_with(&known.path) || known.path.starts_with(&error.path);
+        self.0.iter().any(overlaps)
+    }
+
     /// Notes all of `other`, their paths below `prefix`.
     pub fn extend_below(&mut self, prefix: &str, other: Self) {
         self.0.extend(other.0.into_iter().map(|e| e.below(prefix)));

@@ -16,7 +16,7 @@ use super::{
     template::{Invocation, Template, WorkflowFacts},
 };
 use crate::{
-    api::{FieldErrors, ParameterMap},
+    api::{FieldError, FieldErrors, ParameterMap},
     expr,
     storage::Store,
     study::{
@@ -236,20 +236,30 @@ fn workflow_facts(study: &Study, number: u32, attempt: u32) -> WorkflowFacts {
 }
 
 fn template(study: &Study, file: &Path) -> Result<Template, Vec<String>> {
-    let text = load::read_text(file).map_err(|e| vec![e])?;
-    let documents = load::documents(&text, file).map_err(|e| vec![e])?;
+    let documents = load::read_documents(file).map_err(|e| vec![e])?;
     let trial = &study.spec.trial;
     Template::from_documents(
         &documents,
         trial.workflow_template_ref.as_ref(),
         trial.entrypoint.as_deref(),
     )
-    .map_err(|errors| {
-        load::lines(&errors)
-            .into_iter()
-            .map(|line| format!("{}: {line}", file.display()))
-            .collect()
-    })
+    .map_err(|errors| errors.0.iter().map(|error| in_template(study, file, error)).collect())
+}
+
+/// What is wrong with a template, with the study's field where that is to blame, else with the template's own.
+fn in_template(study: &Study, file: &Path, error: &FieldError) -> String {
+    let FieldError { path, message } = error;
+    let file = file.display();
+    let name = path.strip_prefix("arguments.parameters.");
+    if let Some(index) = name.and_then(|name| study.arguments.names().position(|listed| listed == name)) {
+        format!("spec.trial.arguments.parameters[{index}]: {file}: {message}")
+    } else if path.starts_with("trial.") {
+        format!("spec.{path}: {file}: {message}")
+    } else if path.is_empty() {
+        format!("{file}: {message}")
+    } else {
+        format!("{file}: {path}: {message}")
+    }
 }
 
 /// Everything that would go wrong with the template on one of `configs`, each thing once.
@@ -272,8 +282,8 @@ fn try_template(
             let invocation = template.invocation(&passed, &workflow_facts(study, 1, 1), Path::new("/scratch"));
             errors.0.extend(invocation.err().into_iter().flat_map(|e| e.0));
         }
-        for line in load::lines(&errors) {
-            let line = format!("{}: {line}", file.display());
+        for error in &errors.0 {
+            let line = in_template(study, file, error);
             if !lines.contains(&line) {
                 lines.push(line);
             }

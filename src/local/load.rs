@@ -56,6 +56,10 @@ pub struct Checked {
 pub fn check(path: &Path, choice: &Choice) -> Result<Checked, Vec<String>> {
     let (read, mut errors) = read(path);
     let Some((loaded, study)) = read else {
+        // Without the study, what can be said of its program is whether its file can be read.
+        if let Choice::Template(file) = choice {
+            errors.extend(read_documents(file).err());
+        }
         return Err(errors);
     };
     match Program::compile(choice, &study) {
@@ -85,15 +89,12 @@ fn read(path: &Path) -> (Option<(Loaded, Study)>, Vec<String>) {
         return (None, errors);
     };
     let compiled = loaded.compile("", 1, Timestamp::now());
-    // What the schema has complained about is not said twice.
-    let is_new = |e: &&FieldError| {
-        let overlaps = |w: &FieldError| e.path.starts_with(&w.path) || w.path.starts_with(&e.path);
-        !wrong.0.iter().any(overlaps)
-    };
     match compiled {
         Ok(study) => (Some((loaded, study)), errors),
         Err(e) => {
-            errors.extend(e.0.iter().filter(is_new).map(FieldError::to_string));
+            // What the schema has complained about is not said twice.
+            let new = e.0.iter().filter(|e| !wrong.covers(e));
+            errors.extend(new.map(FieldError::to_string));
             (None, errors)
         }
     }
@@ -101,8 +102,7 @@ fn read(path: &Path) -> (Option<(Loaded, Study)>, Vec<String>) {
 
 /// Reads the study's file at `path` and holds it against the schema. `None` where not even its types are right.
 fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> {
-    let text = read_text(path).map_err(|e| errors.push(e)).ok()?;
-    let documents = documents(&text, path).map_err(|e| errors.push(e)).ok()?;
+    let documents = read_documents(path).map_err(|e| errors.push(e)).ok()?;
     let kind_of = |document: &Value| {
         document
             .get("kind")
@@ -128,10 +128,13 @@ fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> 
     let studies: Vec<&Value> = documents.iter().filter(|d| kind_of(d) == STUDY).collect();
     let [object] = *studies else {
         let count = studies.len();
-        errors.push(format!(
-            "{} holds {count} documents of kind {STUDY}: give exactly one",
-            path.display()
-        ));
+        // A study whose kind is misspelt has been complained about.
+        if count > 0 || errors.is_empty() {
+            errors.push(format!(
+                "{} holds {count} documents of kind {STUDY}: give exactly one",
+                path.display()
+            ));
+        }
         return None;
     };
     let text_of = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
@@ -208,6 +211,14 @@ pub fn read_text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(problem)
 }
 
+/// The documents of a YAML file; empty ones are left out.
+///
+/// # Errors
+/// A sentence that names the file, with line and column where it is no YAML.
+pub fn read_documents(path: &Path) -> Result<Vec<Value>, String> {
+    documents(&read_text(path)?, path)
+}
+
 /// The documents of a YAML text; empty ones are left out.
 ///
 /// # Errors
@@ -219,12 +230,16 @@ pub fn documents(text: &str, path: &Path) -> Result<Vec<Value>, String> {
             None => path.display().to_string(),
         };
         let message = error.without_snippet().to_string();
-        format!(
-            "{place}: this is no valid YAML: {}",
-            message.lines().next().unwrap_or_default()
-        )
+        format!("{place}: this is no valid YAML: {}", yaml_problem(&message))
     })?;
     Ok(documents.into_iter().filter(|d| !d.is_null()).collect())
+}
+
+/// What the parser says, without the place, which stands before it, and without advice for programmers.
+fn yaml_problem(message: &str) -> &str {
+    let line = message.lines().next().unwrap_or_default();
+    let line = line.rsplit_once(" at line ").map_or(line, |(what, _)| what);
+    line.split_once(", set ").map_or(line, |(what, _)| what)
 }
 
 /// A person's wish for a configuration, the `index`-th from 0 in the file.

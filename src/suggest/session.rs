@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     api::{
-        Duplicates, FieldErrors, Goal, Origin, ParameterMap, StudySpec,
+        Duplicates, FieldError, FieldErrors, Goal, Origin, ParameterMap, StudySpec,
         check::{Requirements, check_study},
     },
     sampler::{self, Context, Observation, Outcome, Sampler, Suggestion},
@@ -45,13 +45,15 @@ impl Session {
         spec.entry("objectives")
             .or_insert_with(|| json!([{"metric": "value", "goal": "Minimize"}]));
         let is_limited = spec.get("budget").is_some_and(|budget| budget.get("trials").is_some());
-        let spec = read(spec)?;
-        let space = Space::compile(&spec.parameters, &spec.constraints).map_err(|wrong| one_line(&wrong))?;
-        let sampler = sampler::compile(&spec.algorithm.sampler, &space).map_err(|wrong| {
-            let mut errors = FieldErrors::default();
-            errors.extend_below("algorithm", wrong);
-            one_line(&errors)
-        })?;
+        let (spec, mut errors) = read(spec)?;
+        let compiled = compile(&spec).map_err(|wrong| {
+            // What the schema has complained about is not said twice.
+            let new: Vec<FieldError> = wrong.0.into_iter().filter(|error| !errors.covers(error)).collect();
+            errors.0.extend(new);
+        });
+        let (Ok((space, sampler)), true) = (compiled, errors.0.is_empty()) else {
+            return Err(one_line(&errors));
+        };
         Ok(Self {
             space,
             sampler,
@@ -178,8 +180,22 @@ impl Session {
     }
 }
 
-/// The spec, checked as a study's; paths of errors start below `spec`.
-fn read(mut spec: Map<String, Value>) -> Result<StudySpec, String> {
+/// The space and what searches it.
+fn compile(spec: &StudySpec) -> Result<(Space, Box<dyn Sampler>), FieldErrors> {
+    let space = Space::compile(&spec.parameters, &spec.constraints)?;
+    let sampler = sampler::compile(&spec.algorithm.sampler, &space).map_err(|wrong| {
+        let mut errors = FieldErrors::default();
+        errors.extend_below("algorithm", wrong);
+        errors
+    })?;
+    Ok((space, sampler))
+}
+
+/// The spec, and what is wrong with it as a study's; paths of errors start below `spec`.
+///
+/// # Errors
+/// What is wrong, where it is no spec at all.
+fn read(mut spec: Map<String, Value>) -> Result<(StudySpec, FieldErrors), String> {
     // A study needs a limit, a session does not: who asks decides how often.
     if let Value::Object(budget) = spec.entry("budget").or_insert_with(|| json!({})) {
         budget.entry("trials").or_insert_with(|| json!(1));
@@ -196,9 +212,12 @@ fn read(mut spec: Map<String, Value>) -> Result<StudySpec, String> {
             error.path = path.to_owned();
         }
     }
-    errors.or_ok(()).map_err(|wrong| one_line(&wrong))?;
     let spec = study.get("spec").cloned().unwrap_or_default();
-    serde_json::from_value(spec).map_err(|error| format!("spec: {error}"))
+    match serde_json::from_value(spec) {
+        Ok(spec) => Ok((spec, errors)),
+        Err(error) if errors.0.is_empty() => Err(format!("spec: {error}")),
+        Err(_) => Err(one_line(&errors)),
+    }
 }
 
 fn one_line(errors: &FieldErrors) -> String {
