@@ -448,6 +448,73 @@ fn a_folder_that_is_not_the_studys_stays_as_it_is() {
 }
 
 #[test]
+fn a_data_folder_that_is_none_is_a_bad_request() {
+    use std::os::unix::{ffi::OsStrExt, fs::symlink};
+    let place = Place::new("");
+    fs::write(place.path("data"), "mine").unwrap();
+    place.run(QUICK).ended(2).says("data: this is no folder");
+    assert_eq!(fs::read_to_string(place.path("data")).unwrap(), "mine");
+    fs::remove_file(place.path("data")).unwrap();
+    symlink("nowhere", place.path("data")).unwrap();
+    place.run(QUICK).ended(2).says("data: this is no folder");
+    let name = std::ffi::OsStr::from_bytes(b"d\xff");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hyperstudy"));
+    command.args(["run", "study.yaml", "--exec", QUICK, "--data"]).arg(name);
+    Ran::from(&command.current_dir(place.dir.path()).output().unwrap())
+        .ended(2)
+        .says("is not UTF-8");
+    assert!(!place.dir.path().join(name).exists());
+}
+
+#[test]
+fn what_a_link_in_the_place_of_a_trials_folder_leads_to_stays() {
+    for more in ["  storage: {strategy: Delete}\n", "  retries: {limit: 1}\n"] {
+        let place = Place::new(&format!("  budget: {{trials: 2}}\n{more}"));
+        fs::create_dir(place.path("precious")).unwrap();
+        fs::write(place.path("precious/model"), "x").unwrap();
+        let exec = format!(
+            "rmdir ${{trial.outputDir}}; ln -s $PWD/precious ${{trial.outputDir}}; {QUICK}; test ${{trial.attempt}} = 2 || {}",
+            if more.contains("retries") { "exit 1" } else { "true" }
+        );
+        place.run(&exec).ended(0);
+        assert_eq!(fs::read_to_string(place.path("precious/model")).unwrap(), "x");
+        assert_eq!(place.folders().is_empty(), more.contains("Delete"));
+        // The second attempt finds a folder of its own, though the first has left a file in its place.
+        let place = Place::new("  budget: {trials: 1}\n  retries: {limit: 1}\n");
+        let exec = format!(
+            "if test ${{trial.attempt}} = 1; then rmdir ${{trial.outputDir}}; echo > ${{trial.outputDir}}; exit 1; fi; {QUICK}"
+        );
+        place.run(&exec).ended(0);
+    }
+}
+
+#[test]
+fn folders_too_deep_for_a_path_are_no_obstacle() {
+    let place = Place::new("  budget: {trials: 2}\n  storage: {strategy: Delete}\n");
+    let deep = "i=0; cd ${trial.outputDir}; while test $i -lt 300; do d=a-folder-with-a-rather-long-name; mkdir $d; cd -P $d; i=$((i+1)); done; echo >file";
+    place.run(&format!("{QUICK}; {deep}")).ended(0);
+    assert!(place.folders().is_empty());
+}
+
+#[test]
+fn validate_says_what_would_end_a_study_before_it_begins() {
+    let place = Place::new("  constraints: ['parameters.x > 0.99999999']\n");
+    let validate = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hyperstudy"));
+        command.args(["validate", "study.yaml"]).current_dir(place.dir.path());
+        Ran::from(&command.output().unwrap())
+    };
+    validate().ended(2).says("spec.constraints: they hold for so few");
+    place.write_study("");
+    validate().ended(0);
+    let text = fs::read_to_string(place.path("study.yaml")).unwrap();
+    let request = "apiVersion: hyperstudy.dev/v1alpha1\nkind: HyperparameterTrial\nmetadata: {name: mine}\n\
+                   spec: {studyRef: {name: small}, parameters: {x: 7}}\n";
+    fs::write(place.path("study.yaml"), format!("{text}---\n{request}")).unwrap();
+    validate().ended(2).says("request mine: spec.parameters.x: 7");
+}
+
+#[test]
 fn requests_in_the_file_come_first_and_each_once() {
     let place = Place::new("  budget: {trials: 4}\n");
     let mut text = fs::read_to_string(place.path("study.yaml")).unwrap();

@@ -146,6 +146,9 @@ impl Runner {
             .server
             .path_of(&folder)
             .map_err(|e| RunError::Fault(e.to_string()))?;
+        let cannot = |error| RunError::Fault(format!("cannot create {}: {error}", path.display()));
+        // What an attempt has put in the place of its folder goes, and never what it leads to.
+        self.server.make_way(&folder).map_err(cannot)?;
         let mut left = Vec::new();
         if path.exists() {
             match self.noted(self.store.empty_folder(&folder).await, now)? {
@@ -153,7 +156,7 @@ impl Runner {
                 None => return Ok(()),
             }
         }
-        fs::create_dir_all(&path).map_err(|e| RunError::Fault(format!("cannot create {}: {e}", path.display())))?;
+        fs::create_dir_all(&path).map_err(cannot)?;
         let Some(trial) = self.ledger.snapshot().trial(number) else {
             return Ok(());
         };
@@ -225,6 +228,12 @@ impl Runner {
 
     async fn delete_folder(&mut self, number: u32, now: Timestamp) -> Result<(), RunError> {
         let folder = self.trial_folder(number)?;
+        // Storage follows a link in the place of the folder, to files that are not the trial's to lose.
+        if let Err(source) = self.server.make_way(&folder) {
+            let path = folder.to_string().into();
+            self.noted(Err::<(), _>(StorageError::Local { path, source }), now)?;
+            return Ok(());
+        }
         if self.noted(self.store.delete_folder(&folder).await, now)?.is_none() {
             return Ok(());
         }

@@ -35,7 +35,9 @@ impl RunError {
     /// The exit status that says so.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::BadRequest(_) | Self::Layout(LayoutError::InUse { .. }) => exit::BAD_REQUEST,
+            Self::BadRequest(_) | Self::Layout(LayoutError::InUse { .. } | LayoutError::NoFolder { .. }) => {
+                exit::BAD_REQUEST
+            }
             Self::Journal(_) | Self::Layout(_) | Self::Fault(_) => exit::FAILED,
         }
     }

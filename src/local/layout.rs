@@ -20,6 +20,14 @@ pub enum LayoutError {
         /// Why.
         error: io::Error,
     },
+    /// It is no folder, or its name is none that trials can be told.
+    #[error("{}: {why}; choose another folder with --data", path.display())]
+    NoFolder {
+        /// The data folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Another run uses it.
     #[error("{} is in use by another `hyperstudy run`{}; wait until it has ended, end it, or choose another folder with --data", path.display(), holder(pid))]
     InUse {
@@ -50,13 +58,23 @@ impl Layout {
     /// The paths of `study` (a checked name: it becomes part of paths) in the folder `data`.
     ///
     /// # Errors
-    /// The current folder is unknown.
+    /// The current folder is unknown; something else stands there; its path is not UTF-8, which expressions and S3 need.
     pub fn new(data: &Path, study: &str) -> Result<Self, LayoutError> {
         let absolute = std::path::absolute(data);
         let data = absolute.map_err(|error| LayoutError::Unusable {
             path: data.to_owned(),
             error,
         })?;
+        let why = if data.to_str().is_none() {
+            Some("its path is not UTF-8")
+        } else if fs::symlink_metadata(&data).is_ok() && !data.is_dir() {
+            Some("this is no folder, nor a link to one")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            return Err(LayoutError::NoFolder { path: data, why });
+        }
         Ok(Self {
             data,
             study: study.to_owned(),

@@ -104,6 +104,14 @@ impl Server {
         }
     }
 
+    /// Makes way for a folder at a location: removes what stands there and is none, such as a link. What a link leads to stays.
+    ///
+    /// # Errors
+    /// What the disk refuses.
+    pub fn make_way(&self, location: &Location) -> io::Result<()> {
+        disk::make_way(&self.path_of(location)?)
+    }
+
     /// Removes the empty folders below and at a location, which S3 does not know, and leaves every file.
     ///
     /// # Errors

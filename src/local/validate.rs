@@ -9,14 +9,18 @@ use super::{
     wording,
 };
 use crate::{
-    api::Origin,
+    api::{FieldErrors, Origin},
     sampler::{Context, Observation, Outcome, Suggestion},
     space::Config,
-    study::Study,
+    study::{Request, Study},
 };
 
 /// How many configurations are shown.
 const SHOWN: usize = 5;
+
+/// Where the sampler finds nothing to begin with.
+const NOTHING_PROPOSED: &str = "spec.constraints: they hold for so few configurations that the sampler finds none: loosen one, narrow the parameters to \
+     where they hold, or give the configurations with the sampler `list`";
 
 /// Checks the study's file at `path` and, where one is given, what its trials are to run. Gives a summary for people.
 ///
@@ -24,13 +28,21 @@ const SHOWN: usize = 5;
 /// Everything that is wrong, one line each.
 pub fn validate(path: &Path, choice: &Choice) -> Result<String, Vec<String>> {
     let mut warnings = Vec::new();
-    let study = if matches!(choice, Choice::None) {
-        load::check_study(path)?.1
+    let (loaded, study) = if matches!(choice, Choice::None) {
+        load::check_study(path)?
     } else {
         let checked = load::check(path, choice)?;
         warnings.extend(checked.program.warnings().iter().map(ToString::to_string));
-        checked.study
+        (checked.loaded, checked.study)
     };
+    let first = first(&study);
+    let mut wrong: Vec<String> = loaded.requests.iter().flat_map(|r| outside(&study, r)).collect();
+    if first.is_empty() {
+        wrong.push(NOTHING_PROPOSED.to_owned());
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
     let mut text = format!("{} is valid: {}\n", study.name, extent(&study));
     for warning in warnings {
         let _ = writeln!(text, "warning: {warning}");
@@ -42,8 +54,17 @@ pub fn validate(path: &Path, choice: &Choice) -> Result<String, Vec<String>> {
     } else {
         text.push_str("The first configurations:\n");
     }
-    let _ = writeln!(text, "{}", table(&study, &first(&study)));
+    let _ = writeln!(text, "{}", table(&study, &first));
     Ok(text)
+}
+
+/// Why a request would be rejected.
+fn outside(study: &Study, request: &Request) -> Vec<String> {
+    let mut wrong = FieldErrors::default();
+    if let Err(errors) = study.space.read(&request.parameters) {
+        wrong.extend_below(&format!("request {}: spec.parameters", request.request.name), errors);
+    }
+    load::lines(&wrong)
 }
 
 /// How much the study is, in a few words.

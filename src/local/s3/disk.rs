@@ -89,6 +89,15 @@ pub fn prune(folder: &Path, itself: bool) -> io::Result<bool> {
     }
 }
 
+/// Removes what is at a path where it is no folder; a link goes, and what it leads to stays.
+pub fn make_way(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_dir() => fs::remove_file(path),
+        Err(e) if !is_absent(&e) => Err(e),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a file or a folder with everything in it; fine where there is none.
 pub fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {

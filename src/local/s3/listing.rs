@@ -36,7 +36,7 @@ pub fn list(bucket: &Path, prefix: &str, delimiter: Option<&str>) -> io::Result<
     while let Some((path, keys)) = folders.pop() {
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
-            Err(e) if is_absent(&e) => continue,
+            Err(e) if is_absent(&e) || is_too_long(&e) => continue,
             Err(e) => return Err(e),
         };
         for entry in entries {
@@ -52,7 +52,7 @@ pub fn list(bucket: &Path, prefix: &str, delimiter: Option<&str>) -> io::Result<
             }
             let link = match entry.metadata() {
                 Ok(link) => link,
-                Err(e) if is_absent(&e) => continue,
+                Err(e) if is_absent(&e) || is_too_long(&e) => continue,
                 Err(e) => return Err(e),
             };
             if link.is_dir() {
@@ -83,13 +83,18 @@ pub fn list(bucket: &Path, prefix: &str, delimiter: Option<&str>) -> io::Result<
     Ok(found)
 }
 
+/// Whether a path is longer than the system takes: far longer than a key can be, so that no object is there.
+fn is_too_long(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidFilename
+}
+
 /// Whether there is any file below a folder.
 fn holds_files(folder: &Path) -> io::Result<bool> {
     let mut folders = vec![folder.to_owned()];
     while let Some(path) = folders.pop() {
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
-            Err(e) if is_absent(&e) => continue,
+            Err(e) if is_absent(&e) || is_too_long(&e) => continue,
             Err(e) => return Err(e),
         };
         for entry in entries {
