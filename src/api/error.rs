@@ -54,7 +54,11 @@ impl FieldErrors {
 
     /// Whether something has been said of the field of `error`, of one below it or of one that it is in: what two checks find is one mistake.
     pub fn covers(&self, error: &FieldError) -> bool {
-        let overlaps = |known: &FieldError| error.path.starts_with(&known.path) || known.path.starts_with(&error.path);
+        let within = |inner: &str, outer: &str| {
+            let rest = inner.strip_prefix(outer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let overlaps = |known: &FieldError| within(&error.path, &known.path) || within(&known.path, &error.path);
         self.0.iter().any(overlaps)
     }
 

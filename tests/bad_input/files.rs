@@ -114,6 +114,13 @@ fn several_mistakes_are_said_at_once_each_on_its_line() {
         .yaml();
     let lines = refused(&study, TEMPLATE, &["--template", "template.yaml"]);
     assert_eq!(lines.len(), 2, "{lines:#?}");
+    // A name that the right one starts with hides nothing of it.
+    let study = Spec::good()
+        .with("constraint", "['true']")
+        .with("constraints", "['parameters.zebra > 1']")
+        .yaml();
+    let lines = refused(&study, TEMPLATE, &["--exec", "true"]);
+    assert_eq!(lines.len(), 2, "{lines:#?}");
     let lines = refused(&with("paralelism", "2"), TEMPLATE, &["--exec", "echo ${parameters.xx}"]);
     assert_eq!(lines.len(), 2, "{lines:#?}");
 }
