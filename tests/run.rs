@@ -515,6 +515,30 @@ fn validate_says_what_would_end_a_study_before_it_begins() {
 }
 
 #[test]
+fn a_value_that_a_template_does_not_allow_is_said_once() {
+    let place = Place::new("");
+    let template = "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: t}\nspec:\n  \
+                    entrypoint: fit\n  templates: [{name: fit, inputs: {parameters: [{name: x, enum: ['1', '2']}]}, \
+                    container: {image: i, command: [echo]}}]\n";
+    fs::write(place.path("t.yaml"), template).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hyperstudy"));
+    command.args(["run", "study.yaml", "--template", "t.yaml", "--data", "data"]);
+    let ran = Ran::from(&command.current_dir(place.dir.path()).output().unwrap());
+    let ran = ran.ended(2).says("arguments.parameters.x: ").says("`1`, `2`");
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+    assert!(!place.path("data").exists());
+}
+
+#[test]
+fn a_study_that_failed_says_what_a_trial_failed_of() {
+    let place = Place::new("  budget: {trials: 9, failedTrials: 1}\n  parallelism: 2\n");
+    place
+        .run("test ${trial.number} = 1 || exec sleep 60; sleep 0.3; echo the cause; exit 3")
+        .ended(1)
+        .says("trial 1: exit code 3: the cause");
+}
+
+#[test]
 fn requests_in_the_file_come_first_and_each_once() {
     let place = Place::new("  budget: {trials: 4}\n");
     let mut text = fs::read_to_string(place.path("study.yaml")).unwrap();

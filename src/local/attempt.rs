@@ -257,7 +257,8 @@ fn try_template(
     trial: &TrialFacts,
     file: &Path,
 ) -> Result<(), Vec<String>> {
-    let mut lines = Vec::new();
+    // Values of one argument that are wrong in the same way with each configuration are one thing.
+    let mut said = FieldErrors::default();
     for parameters in configs {
         // What cannot be evaluated has been said already.
         let Ok(passed) = arguments(study, template, parameters, trial) else {
@@ -269,14 +270,15 @@ fn try_template(
             let invocation = template.invocation(&passed, &workflow_facts(study, 1, 1), Path::new("/scratch"));
             errors.0.extend(invocation.err().into_iter().flat_map(|e| e.0));
         }
-        for line in load::lines(&errors) {
-            let line = format!("{}: {line}", file.display());
-            if !lines.contains(&line) {
-                lines.push(line);
+        for error in errors.0 {
+            if !said.0.iter().any(|s| s.path == error.path) {
+                said.0.push(error);
             }
         }
     }
-    if lines.is_empty() { Ok(()) } else { Err(lines) }
+    let named = |line: String| format!("{}: {line}", file.display());
+    said.or_ok(())
+        .map_err(|errors| load::lines(&errors).into_iter().map(named).collect())
 }
 
 /// The arguments of a template: what the study lists, and what the template declares by a name that is known without.
