@@ -397,12 +397,22 @@ fn folder_10_survives_the_deletion_of_folder_1() {
 fn a_command_that_does_not_exist_is_named_and_not_tried_again() {
     let place = Place::new("  budget: {trials: 5, failedTrials: 2}\n  retries: {limit: 5}\n");
     place
-        .run("no-such-trainer --lr 1")
+        .run("cd . && no-such-trainer --lr 1")
         .ended(1)
         .says("no-such-trainer")
         .says("exit code 127")
         .says("The study failed");
     assert_eq!(place.rows().len(), 2);
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_a_bad_request_where_that_can_be_seen() {
+    let place = Place::new("");
+    place
+        .run("no-such-trainer --lr 1")
+        .ended(2)
+        .says("--exec: there is no command `no-such-trainer` here");
+    assert!(!place.path("data").exists());
 }
 
 #[test]
@@ -512,6 +522,30 @@ fn validate_says_what_would_end_a_study_before_it_begins() {
                    spec: {studyRef: {name: small}, parameters: {x: 7}}\n";
     fs::write(place.path("study.yaml"), format!("{text}---\n{request}")).unwrap();
     validate().ended(2).says("request mine: spec.parameters.x: 7");
+}
+
+#[test]
+fn a_value_that_a_template_does_not_allow_is_said_once() {
+    let place = Place::new("");
+    let template = "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: t}\nspec:\n  \
+                    entrypoint: fit\n  templates: [{name: fit, inputs: {parameters: [{name: x, enum: ['1', '2']}]}, \
+                    container: {image: i, command: [echo]}}]\n";
+    fs::write(place.path("t.yaml"), template).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hyperstudy"));
+    command.args(["run", "study.yaml", "--template", "t.yaml", "--data", "data"]);
+    let ran = Ran::from(&command.current_dir(place.dir.path()).output().unwrap());
+    let ran = ran.ended(2).says("arguments.parameters.x: ").says("`1`, `2`");
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+    assert!(!place.path("data").exists());
+}
+
+#[test]
+fn a_study_that_failed_says_what_a_trial_failed_of() {
+    let place = Place::new("  budget: {trials: 9, failedTrials: 1}\n  parallelism: 2\n");
+    place
+        .run("test ${trial.number} = 1 || exec sleep 60; sleep 0.3; echo the cause; exit 3")
+        .ended(1)
+        .says("trial 1: exit code 3: the cause");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    artifacts,
+    artifacts, commands,
     environment::{self, Environment},
     load::{self, Choice, LOCAL_FIELDS},
     process::{Launch, Order},
@@ -27,6 +27,9 @@ use crate::{
 
 /// The shell of `--exec`, where POSIX systems have it: searching the path for it would cost a system call for each folder there.
 const SHELL: &str = "/bin/sh";
+
+/// The scratch folder of the attempts that are tried before anything runs; nothing is there.
+const SAMPLE_SCRATCH: &str = "/scratch";
 
 /// What trials run.
 #[derive(Debug)]
@@ -74,17 +77,18 @@ impl Program {
         let files = Files {
             output: "/output".into(),
             log: "/log".into(),
-            scratch: "/scratch".into(),
+            scratch: SAMPLE_SCRATCH.into(),
         };
         let trial = trial_facts(study, 1, 1, None, &files);
         match choice {
-            Choice::Exec(command) => Command::compile(command, &study.space, LOCAL_FIELDS)
-                .and_then(|command| {
-                    command
-                        .check_on(&configs, &trial, &study.facts())
-                        .map(|()| Self::Exec(command))
-                })
-                .map_err(lines),
+            Choice::Exec(source) => {
+                let command = Command::compile(source, &study.space, LOCAL_FIELDS).map_err(lines)?;
+                command.check_on(&configs, &trial, &study.facts()).map_err(lines)?;
+                match commands::missing_in(source) {
+                    Some(name) => Err(vec![format!("--exec: there is no command `{name}` here")]),
+                    None => Ok(Self::Exec(command)),
+                }
+            }
             Choice::Template(file) => template(study, file).and_then(|template| {
                 try_template(study, &template, &configs, &trial, file)?;
                 Ok(Self::Template(Box::new(template)))
@@ -270,7 +274,8 @@ fn try_template(
     trial: &TrialFacts,
     file: &Path,
 ) -> Result<(), Vec<String>> {
-    let mut lines = Vec::new();
+    // Values of one argument that are wrong in the same way with each configuration are one thing.
+    let mut said = FieldErrors::default();
     for parameters in configs {
         // What cannot be evaluated has been said already.
         let Ok(passed) = arguments(study, template, parameters, trial) else {
@@ -279,17 +284,24 @@ fn try_template(
         let given: Vec<(String, Option<String>)> = passed.iter().map(|(n, v)| (n.clone(), Some(v.clone()))).collect();
         let mut errors = template.check_arguments(&given);
         if errors.0.is_empty() {
-            let invocation = template.invocation(&passed, &workflow_facts(study, 1, 1), Path::new("/scratch"));
-            errors.0.extend(invocation.err().into_iter().flat_map(|e| e.0));
+            match template.invocation(&passed, &workflow_facts(study, 1, 1), Path::new(SAMPLE_SCRATCH)) {
+                Ok(invocation) => {
+                    let program = invocation.argv.first().filter(|p| !p.starts_with(SAMPLE_SCRATCH));
+                    if let Some(name) = program.filter(|name| !commands::exists(name)) {
+                        errors.push("command", format!("there is no command `{name}` on this machine"));
+                    }
+                }
+                Err(wrong) => errors.0.extend(wrong.0),
+            }
         }
-        for error in &errors.0 {
-            let line = in_template(study, file, error);
-            if !lines.contains(&line) {
-                lines.push(line);
+        for error in errors.0 {
+            if !said.0.iter().any(|s| s.path == error.path) {
+                said.0.push(error);
             }
         }
     }
-    if lines.is_empty() { Ok(()) } else { Err(lines) }
+    let named = |errors: FieldErrors| errors.0.iter().map(|error| in_template(study, file, error)).collect();
+    said.or_ok(()).map_err(named)
 }
 
 /// The arguments of a template: what the study lists, and what the template declares by a name that is known without.

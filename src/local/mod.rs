@@ -5,6 +5,7 @@
 mod actions;
 pub mod artifacts;
 pub mod attempt;
+mod commands;
 pub mod entry;
 pub mod environment;
 mod error;

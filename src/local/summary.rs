@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::wording;
 use crate::{
-    api::Goal,
+    api::{Goal, TrialPhase},
     study::{Snapshot, Study, Trial},
 };
 
@@ -34,11 +34,14 @@ pub fn summary(study: &Study, snapshot: &Snapshot, places: &Places) -> String {
     let mut text = String::new();
     if ranked.is_empty() {
         text.push_str("No trial has an objective.\n");
-        let last = snapshot
-            .trials
-            .iter()
-            .rev()
-            .find_map(|t| Some((t.number, t.status.message.as_ref()?)));
+        // A trial that was stopped says no more than that the study ended.
+        let why = |phase: TrialPhase| {
+            let trials = snapshot.trials.iter().rev().filter(move |t| t.status.phase == phase);
+            trials
+                .filter_map(|t| Some((t.number, t.status.message.as_ref()?)))
+                .next()
+        };
+        let last = why(TrialPhase::Failed).or_else(|| why(TrialPhase::Stopped));
         if let Some((number, message)) = last {
             let _ = writeln!(text, "The last one that says why, trial {number}: {message}");
         }

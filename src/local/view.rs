@@ -17,6 +17,8 @@ use crate::{
 
 /// How often the live view is drawn.
 const TICK: Duration = Duration::from_millis(200);
+/// In a terminal that has fewer columns there is no bar.
+const NARROW: usize = 70;
 /// How many running trials the live view shows at most.
 const SHOWN: usize = 16;
 /// How many plain lines may come at once, and how many in a second after that; of what would be more only a summary is printed.
@@ -211,6 +213,7 @@ fn live(shown: &Arc<Mutex<Shown>>, budget: Option<u32>) -> ProgressBar {
     let length = budget.map(u64::from);
     let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(10));
     let template = match length {
+        Some(_) if width() < NARROW => "{counts}\n{best}\n{running}",
         Some(_) => "{bar:30} {counts}\n{best}\n{running}",
         None => "{spinner} {counts}\n{best}\n{running}",
     };
@@ -223,7 +226,20 @@ fn live(shown: &Arc<Mutex<Shown>>, budget: Option<u32>) -> ProgressBar {
     // The template is a constant of this file; should it be wrong, the bar looks plain.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style
-        .with_key("counts", key(|shown, _, w| w.write_str(&shown.counts())))
+        .with_key(
+            "counts",
+            key(|shown, width, w| {
+                // Beside the bar, or the spinner.
+                let beside = if shown.budget.is_none() {
+                    2
+                } else if width < NARROW {
+                    0
+                } else {
+                    31
+                };
+                w.write_str(&wording::cut(&shown.counts(), width.saturating_sub(beside)))
+            }),
+        )
         .with_key(
             "best",
             key(|shown, width, w| w.write_str(&wording::cut(&shown.best(), width))),
@@ -243,7 +259,7 @@ fn width() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
     size.ok()
         .map(|s| usize::from(s.ws_col))
-        .filter(|w| *w > 20)
+        .filter(|w| *w > 0)
         .unwrap_or(100)
         .saturating_sub(1)
 }

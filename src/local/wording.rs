@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{api::ParameterMap, expr};
 
@@ -57,13 +58,20 @@ pub fn parameters(parameters: &ParameterMap) -> String {
     pairs.join(" ")
 }
 
-/// The beginning of a text, at most `length` characters long.
-pub fn cut(text: &str, length: usize) -> String {
-    if text.chars().count() <= length {
+/// The beginning of a text, at most `columns` columns of a terminal wide: an ideograph or an emoji takes two.
+pub fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(length.saturating_sub(3)).collect();
-    format!("{kept}...")
+    let mut left = columns.saturating_sub(3);
+    let fits = |c: &char| {
+        let rest = left.checked_sub(c.width().unwrap_or(0));
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let kept: String = text.chars().take_while(fits).collect();
+    let dots = ".".repeat(columns.min(3));
+    format!("{kept}{dots}")
 }
 
 /// A time that has passed, to the second, or finer where it is short.
@@ -120,5 +128,9 @@ mod tests {
         }
         assert_eq!(cut("abcdef", 5), "ab...");
         assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(cut("日本", 4), "日本");
+        assert_eq!(cut("日本語", 5), "日...");
+        assert_eq!(cut("a日本🎉x", 7), "a日...");
+        assert_eq!(cut("abcdef", 2), "..");
     }
 }

@@ -4,7 +4,7 @@
 //! moved to their place. What it does not do, or does in a way that files written by other processes confuse, is done here:
 //! listings, conditions, ETags (its stored ones outlive the content), deletion, and no file beside the buckets.
 
-use std::{fs, io};
+use std::{fs, io, os::unix::fs::symlink};
 
 use s3s::{S3, S3Request, S3Response, S3Result, dto::*, s3_error};
 
@@ -283,6 +283,29 @@ impl S3 for Folder {
 
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
         self.uploads.upload_part(req).await
+    }
+
+    async fn upload_part_copy(
+        &self,
+        mut req: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let CopySource::Bucket { bucket, key, .. } = &req.input.copy_source else {
+            return Err(s3_error!(NotImplemented));
+        };
+        let (source, _) = self.object(bucket, key)?;
+        Self::holds(req.input.copy_source_if_match.take().as_ref(), &source)?;
+        // Uploads know the scratch folder only: there, a link leads to the source.
+        let name = self.fresh();
+        let link = self.scratch.join(DONE).join(&name);
+        symlink(&source, &link).map_err(failed)?;
+        req.input.copy_source = CopySource::Bucket {
+            bucket: DONE.into(),
+            key: name.into(),
+            version_id: None,
+        };
+        let answer = self.uploads.upload_part_copy(req).await;
+        let _ = fs::remove_file(link);
+        answer
     }
 
     async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {

@@ -182,6 +182,41 @@ async fn scripts_find_what_they_know() {
 }
 
 #[tokio::test]
+async fn copies_in_parts() {
+    let lab = lab().await;
+    let client = script(&lab);
+    let path = |name: &str| lab.dir.path().join("studies/runs").join(name);
+    fs::create_dir_all(path("1")).unwrap();
+    fs::write(path("1/model"), [b'c', b'o', b'n', b't'].repeat(5 << 18)).unwrap();
+    let content = fs::read(path("1/model")).unwrap();
+    let started = client.create_multipart_upload().bucket("studies").key("runs/2/model");
+    let started = started.send().await.unwrap();
+    let id = started.upload_id().unwrap();
+    let copy = |source: &str, range: Option<&str>| {
+        let copy = client.upload_part_copy().bucket("studies").key("runs/2/model");
+        let copy = copy.upload_id(id).part_number(if range.is_some() { 2 } else { 1 });
+        copy.copy_source(source)
+            .set_copy_source_range(range.map(ToOwned::to_owned))
+            .send()
+    };
+    for source in ["studies/runs/1/none", "studies/../../etc/passwd", ".s3/done/x"] {
+        assert!(copy(source, None).await.is_err(), "{source}");
+    }
+    let mut parts = Vec::new();
+    for (number, range) in [(1, None), (2, Some("bytes=1-2"))] {
+        let sent = copy("studies/runs/1/model", range).await.unwrap();
+        let e_tag = sent.copy_part_result.unwrap().e_tag;
+        parts.push(CompletedPart::builder().part_number(number).set_e_tag(e_tag).build());
+    }
+    let done = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+    let finish = client.complete_multipart_upload().bucket("studies").key("runs/2/model");
+    finish.upload_id(id).multipart_upload(done).send().await.unwrap();
+    let copied = fs::read(path("2/model")).unwrap();
+    assert!(copied == [&content[..], b"on"].concat());
+    assert!(fs::read(path("1/model")).unwrap() == content);
+}
+
+#[tokio::test]
 async fn uploads_in_parts() {
     let lab = lab().await;
     let client = script(&lab);
