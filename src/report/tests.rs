@@ -326,49 +326,9 @@ fn reports_of_studies_without_results() {
 }
 
 #[test]
-fn large_studies_are_quick() {
+fn a_large_study_has_all_its_rows_and_a_report_that_opens() {
     let data = large(10_000, "Minimize");
-    let start = std::time::Instant::now();
-    let csv = data.csv();
-    assert_eq!(csv.lines().count(), 10_001);
-    // Without optimisation, and on a busy machine.
-    assert!(start.elapsed().as_secs() < 5);
-}
-
-/// Writes reports to look at: `REPORTS=DIR cargo test --lib report:: -- --ignored`.
-#[test]
-#[ignore = "for people"]
-fn reports_to_look_at() {
-    let dir = std::path::PathBuf::from(std::env::var("REPORTS").unwrap());
-    for (n, goal) in [
-        (1, "Minimize"),
-        (10, "Minimize"),
-        (500, "Maximize"),
-        (2000, "Minimize"),
-        (10_000, "Minimize"),
-    ] {
-        let data = large(n, goal);
-        let _ = data.with("injection-molding", report);
-        let start = std::time::Instant::now();
-        let html = data.with("injection-molding", report);
-        println!("{n} trials: {:?}, {} bytes", start.elapsed(), html.len());
-        let start = std::time::Instant::now();
-        data.csv();
-        println!("{n} trials: csv {:?}", start.elapsed());
-        std::fs::write(dir.join(format!("report-{n}.html")), html).unwrap();
-    }
-    let none = Data {
-        spec: large(1, "Minimize").spec,
-        trials: (1..5)
-            .map(|i| trial(i, Failed, json!({"lr": 0.001, "units": 8}), None))
-            .collect(),
-    };
-    std::fs::write(dir.join("report-0.html"), none.with("nothing-worked", report)).unwrap();
-    let mut evil = large(20, "Minimize");
-    let text = "</script><script>alert(1)</script><b onclick=x>&amp;";
-    evil.trials
-        .iter_mut()
-        .for_each(|t| drop(t.parameters.insert("optimizer".to_owned(), json!(text))));
-    evil.spec.objectives[0].metric = Some(text.to_owned());
-    std::fs::write(dir.join("report-evil.html"), evil.with(text, report)).unwrap();
+    assert_eq!(data.csv().lines().count(), 10_001);
+    let html = data.with("large", report);
+    assert!(html.len() < 12 << 20, "{} bytes", html.len());
 }

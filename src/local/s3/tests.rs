@@ -421,27 +421,3 @@ async fn a_stopped_server_is_gone_and_a_new_one_goes_on() {
     drop(server);
     assert_eq!(everything(dir.path()), ["studies/x"]);
 }
-
-/// What a trial costs: `cargo test --release --lib local::s3 -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn speed() {
-    let lab = lab().await;
-    const TRIALS: u32 = 2000;
-    let start = std::time::Instant::now();
-    for number in 1..=TRIALS {
-        let folder = at(&format!("s3://studies/runs/{number}"));
-        lab.store.empty_folder(&folder).await.unwrap();
-        let path = lab.server.path_of(&folder).unwrap();
-        fs::create_dir_all(&path).unwrap();
-        fs::write(path.join("metrics.json"), "{\"loss\": 1}").unwrap();
-        lab.store
-            .read(&at(&format!("s3://studies/runs/{number}/metrics.json")), 1 << 20)
-            .await
-            .unwrap()
-            .unwrap();
-        lab.store.delete_folder(&folder).await.unwrap();
-        lab.server.remove_folder(&folder).unwrap();
-    }
-    println!("{:?} a trial", start.elapsed() / TRIALS);
-}
