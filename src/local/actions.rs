@@ -56,7 +56,7 @@ impl Runner {
             }
             Action::Start { number, attempt } => self.start(number, attempt, now).await?,
             Action::Stop { number, attempt } => return Ok(self.order(number, attempt, Order::Stop)),
-            Action::ReadMetrics { number, .. } => self.read_metrics(number, now).await?,
+            Action::ReadMetrics { number, .. } => self.read_metrics(number, now)?,
             Action::Record { number, status } => {
                 self.ledger
                     .record_status(number, (*status).clone(), &self.study.space)?;
@@ -200,14 +200,14 @@ impl Runner {
             .map_err(|e| RunError::Fault(e.to_string()))
     }
 
-    async fn read_metrics(&mut self, number: u32, now: Timestamp) -> Result<(), RunError> {
+    fn read_metrics(&mut self, number: u32, now: Timestamp) -> Result<(), RunError> {
         let at = self.metrics_file(number)?;
         let trial = self.ledger.snapshot().trial(number);
         let stale = trial.and_then(|t| t.status.stale_metrics.clone());
         // What was ended may have been writing.
         let stopped = |run: &Run| matches!(run.state, RunState::Failed(Failure::Stopped, _));
         let is_torn = trial.and_then(|t| t.run.as_ref()).is_some_and(stopped);
-        let read = match self.store.read(&at, MAX_BYTES).await {
+        let read = match self.server.read(&at, MAX_BYTES) {
             Err(StorageError::TooLarge { .. }) => {
                 Err(MetricsError::MetricsTooLarge(format!("{} MiB", MAX_BYTES >> 20)))
             }

@@ -1,11 +1,13 @@
 //! Objects as files.
 
 use std::{
-    fs::{self, Metadata, Permissions},
-    io,
+    fs::{self, File, Metadata, Permissions},
+    io::{self, Read},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+use crate::{api::ObjectVersion, storage::Object};
 
 /// Whether `key` can be a file's path below a bucket, and nothing but that.
 pub fn is_path(key: &str) -> bool {
@@ -20,6 +22,28 @@ pub fn etag(file: &Metadata) -> String {
         file.len(),
         i128::from(file.mtime()) * 1_000_000_000 + i128::from(file.mtime_nsec())
     )
+}
+
+/// A file of at most `max` bytes as an object, or its first `max + 1` bytes; `None` where there is none. Only a plain file is an object:
+/// reading anything else might never end.
+pub fn read(path: &Path, max: usize) -> io::Result<Option<Object>> {
+    let found = match fs::metadata(path) {
+        Err(e) if is_absent(&e) => return Ok(None),
+        found => found?,
+    };
+    if !found.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(max).min(max).saturating_add(1));
+    let most = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    let version = ObjectVersion {
+        etag: etag(&found),
+        last_modified: jiff::Timestamp::from_second(found.mtime())
+            .unwrap_or_default()
+            .to_string(),
+    };
+    Ok(Some(Object { bytes, version }))
 }
 
 /// Whether an error says that there is no such file.

@@ -421,3 +421,31 @@ async fn a_stopped_server_is_gone_and_a_new_one_goes_on() {
     drop(server);
     assert_eq!(everything(dir.path()), ["studies/x"]);
 }
+
+#[tokio::test]
+async fn reading_from_the_disk_gives_what_a_request_gives() {
+    let lab = lab().await;
+    let bucket = lab.dir.path().join("studies");
+    fs::create_dir_all(bucket.join("folder")).unwrap();
+    fs::write(bucket.join("empty"), "").unwrap();
+    fs::write(bucket.join("full"), "12345").unwrap();
+    std::os::unix::fs::symlink("full", bucket.join("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere", bucket.join("dangling")).unwrap();
+    for name in ["empty", "full", "link", "dangling", "folder", "absent", "full/below"] {
+        let location = at(&format!("s3://studies/{name}"));
+        let asked = lab.store.read(&location, 5).await.unwrap();
+        assert_eq!(lab.server.read(&location, 5).unwrap(), asked, "{name}");
+    }
+    let too_large = lab.server.read(&at("s3://studies/full"), 4).unwrap_err();
+    assert!(
+        matches!(too_large, crate::storage::StorageError::TooLarge { max: 4, .. }),
+        "{too_large}"
+    );
+    // Nobody writes to it: reading it would never end.
+    let made = std::process::Command::new("mkfifo")
+        .arg(bucket.join("pipe"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    assert_eq!(lab.server.read(&at("s3://studies/pipe"), 5).unwrap(), None);
+}
