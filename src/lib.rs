@@ -1,6 +1,8 @@
 //! Hyperparameter studies for Argo Workflows.
 
 pub mod api;
+pub mod cluster;
+pub mod controller;
 pub mod expr;
 pub mod local;
 pub mod metrics;
@@ -10,3 +12,4 @@ pub mod space;
 pub mod storage;
 pub mod study;
 pub mod suggest;
+pub mod workflow;

@@ -27,6 +27,12 @@ pub(super) const S3_PATH: Text = (
     "write it as `s3://bucket/path`: a bucket name has 3 to 63 lower-case letters, digits, `.` and `-`, and no segment of the path is empty",
 );
 
+/// An S3 server.
+pub(super) const S3_ENDPOINT: Text = (
+    r"self.matches(r'^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$')",
+    "write the server as `host` or `host:port`, without a scheme: whether it speaks TLS is said by `insecure`",
+);
+
 /// No way up in a path in S3.
 pub(super) const S3_NO_DOTS: Text = (
     r"!self.matches(r'/[.]{1,2}(/|$)') && !self.matches(r'^s3://[^/]*[.][.]')",

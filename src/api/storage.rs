@@ -12,8 +12,17 @@ use super::{one, rules};
 #[schemars(extend("required" = ["outputPath"]))]
 #[x_kube(validation = Rule::new("self.strategy == 'Best' || self.keepTop == 1")
     .message("`keepTop` goes with `strategy: Best` only: set that strategy, or leave `keepTop` out")
-    .field_path(".keepTop"))]
+    .field_path(".keepTop"),
+    validation = ("!(has(self.artifactRepositoryRef) && has(self.s3))", "give either `artifactRepositoryRef` or `s3`: files are in one place"))]
 pub struct Storage {
+    /// The artifact repository of Argo whose endpoint and credentials are used. Default: the one that the WorkflowTemplate would use, or `s3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_repository_ref: Option<ArtifactRepositoryRef>,
+
+    /// The S3 server and its credentials, in place of an artifact repository of Argo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3: Option<S3>,
+
     /// The folder that trials read from, `s3://bucket/path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 640))]
@@ -49,6 +58,8 @@ pub struct Storage {
 impl Default for Storage {
     fn default() -> Self {
         Self {
+            artifact_repository_ref: None,
+            s3: None,
             input_path: None,
             output_path: None,
             strategy: Strategy::default(),
@@ -89,4 +100,123 @@ pub enum OnDelete {
     Retain,
     /// It goes.
     Delete,
+}
+
+/// An artifact repository of Argo: a key of a ConfigMap in the study's namespace, or in Argo's. Left empty, `{}`, it is the one that Argo itself
+/// would use: the default of the ConfigMap `artifact-repositories` in the study's namespace, else the Argo controller's own.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactRepositoryRef {
+    /// The ConfigMap. Default `artifact-repositories`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::OBJECT_NAME)]
+    pub config_map: Option<String>,
+
+    /// The key in it. Default: the one that its annotation `workflows.argoproj.io/default-artifact-repository` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: Option<String>,
+}
+
+/// An S3 server and its credentials; the fields are named as in Argo.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct S3 {
+    /// The server, `host` or `host:port` without a scheme, e.g. `s3.amazonaws.com` or `minio.storage:9000`.
+    #[schemars(length(max = 260))]
+    #[x_kube(validation = rules::S3_ENDPOINT)]
+    pub endpoint: String,
+
+    /// The region that requests are signed for. Default `us-east-1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub region: Option<String>,
+
+    /// Whether to speak without TLS. Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
+    pub insecure: bool,
+
+    /// How the bucket stands in a request's address: `Auto` (by the path, but for Amazon's own servers), `Path`, or `VirtualHost`. Default Auto.
+    #[serde(default)]
+    pub addressing_style: AddressingStyle,
+
+    /// The access key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_key_secret: Option<SecretKey>,
+
+    /// The secret key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_secret: Option<SecretKey>,
+
+    /// Of temporary credentials, their token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_token_secret: Option<SecretKey>,
+
+    /// Whether to use the credentials of the controller's own surroundings, which serve a study only where the controller was told so.
+    #[serde(default, rename = "useSDKCreds", skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(rename = "useSDKCreds", extend("default" = false))]
+    pub use_sdk_creds: bool,
+
+    /// The certificates of the authorities to trust, in PEM, in place of the well-known ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_secret: Option<SecretKey>,
+
+    /// How the server encrypts what it is given. Default: as the bucket says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_options: Option<EncryptionOptions>,
+}
+
+/// How the bucket stands in a request's address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AddressingStyle {
+    /// By the path, but for Amazon's own servers.
+    #[default]
+    Auto,
+    /// `https://server/bucket/key`.
+    Path,
+    /// `https://bucket.server/key`.
+    VirtualHost,
+}
+
+/// A key of a Secret in the study's namespace.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKey {
+    /// The Secret.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::OBJECT_NAME)]
+    pub name: String,
+    /// The key in it.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// How the server encrypts what it is given.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "!(has(self.kmsKeyId) && has(self.serverSideCustomerKeySecret))",
+    "give either `kmsKeyId` or `serverSideCustomerKeySecret`: a file is encrypted with one key"
+))]
+pub struct EncryptionOptions {
+    /// Whether to encrypt. With nothing else, the server uses keys of its own (SSE-S3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
+    pub enable_encryption: bool,
+
+    /// The key of the key management service to encrypt with (SSE-KMS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub kms_key_id: Option<String>,
+
+    /// A JSON object that goes with `kmsKeyId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 8192))]
+    pub kms_encryption_context: Option<String>,
+
+    /// The key to encrypt with (SSE-C), 32 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_side_customer_key_secret: Option<SecretKey>,
 }

@@ -39,6 +39,8 @@ use super::{Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, is_defa
         "storage",
         "self.spec.storage.outputPath == oldSelf.spec.storage.outputPath \
          && (has(self.spec.storage.inputPath) ? self.spec.storage.inputPath : '') == (has(oldSelf.spec.storage.inputPath) ? oldSelf.spec.storage.inputPath : '') \
+         && has(self.spec.storage.s3) == has(oldSelf.spec.storage.s3) \
+         && (!has(self.spec.storage.s3) || self.spec.storage.s3.endpoint == oldSelf.spec.storage.s3.endpoint) \
          && self.spec.storage.strategy == oldSelf.spec.storage.strategy \
          && self.spec.storage.onConflict == oldSelf.spec.storage.onConflict \
          && self.spec.storage.onDelete == oldSelf.spec.storage.onDelete"
@@ -151,7 +153,7 @@ fn locked(group: &str, same: &str) -> Rule {
 
 const LOCKED_HEAD: &str = "the study has started, so `";
 const LOCKED_TAIL: &str = "` cannot be changed any more: create another study for that; budget, parallelism, retries, suspend, shutdown, \
-     startDeadline, ttlAfterFinished and storage.keepTop can still be changed";
+     startDeadline, ttlAfterFinished, storage.keepTop and where the credentials come from can still be changed";
 
 /// What makes a trial better than another.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Duration, is_default, rules};
 
 /// What a trial runs.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("required" = ["workflowTemplateRef"]))]
 pub struct Trial {
@@ -30,6 +30,11 @@ pub struct Trial {
     #[serde(default, skip_serializing_if = "is_default")]
     pub metadata: WorkflowMetadata,
 
+    /// How long a finished trial's Workflow stays before Argo deletes it. Its results do not go with it. Default 1h. Without a cluster there are no Workflows.
+    #[serde(default = "one_hour", rename = "workflowTTL")]
+    #[schemars(rename = "workflowTTL")]
+    pub workflow_ttl: Duration,
+
     /// The priority of the trials' Workflows. Default 0.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(min = -2_147_483_648_i64, max = 2_147_483_647_i64), extend("default" = 0))]
@@ -42,6 +47,25 @@ pub struct Trial {
     /// Where the objective's value is found.
     #[serde(default)]
     pub metrics: Metrics,
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self {
+            workflow_template_ref: None,
+            entrypoint: None,
+            timeout: None,
+            metadata: WorkflowMetadata::default(),
+            workflow_ttl: one_hour(),
+            priority: 0,
+            arguments: Arguments::default(),
+            metrics: Metrics::default(),
+        }
+    }
+}
+
+fn one_hour() -> Duration {
+    Duration::from_secs(3600)
 }
 
 /// A WorkflowTemplate by its name.
@@ -106,26 +130,32 @@ pub struct Argument {
     pub value: String,
 }
 
-/// Where the objective's value is found.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Where the objective's value is found: in a file, or in the Workflow's outputs.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!(has(self.file) && has(self.workflowOutputs))", "give either `file` or `workflowOutputs`: metrics come from one place"))]
 pub struct Metrics {
     /// The path of the metrics file below the trial's output folder: a JSON object, or JSON Lines with an object for each report. Default `metrics.json`.
-    #[serde(default = "metrics_json")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(
         validation = (r"!self.matches(r'^/|/$|//|[\x00-\x1f\x7f]')", "the path is below the trial's output folder and names a file: no `/` at its start or end, none twice"),
         validation = (r"!self.matches(r'(^|/)[.]{1,2}(/|$)')", "a segment of the path may not be `.` or `..`: the file lies below the trial's output folder")
     )]
-    pub file: String,
+    pub file: Option<String>,
+
+    /// Take the metrics from the Workflow's output parameters instead: those of its entrypoint, and its global ones. In a cluster only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_outputs: Option<WorkflowOutputs>,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self { file: metrics_json() }
+/// The Workflow's output parameters as metrics: each that is a number, by its name.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowOutputs {}
+
+impl Metrics {
+    /// The path of the metrics file below the trial's output folder.
+    pub fn file(&self) -> &str {
+        self.file.as_deref().unwrap_or("metrics.json")
     }
-}
-
-fn metrics_json() -> String {
-    "metrics.json".to_owned()
 }

@@ -196,7 +196,7 @@ impl Runner {
     fn metrics_file(&self, number: u32) -> Result<Location, RunError> {
         let folder = self.trial_folder(number)?;
         folder
-            .join(&self.study.spec.trial.metrics.file)
+            .join(self.study.spec.trial.metrics.file())
             .map_err(|e| RunError::Fault(e.to_string()))
     }
 

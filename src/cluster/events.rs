@@ -1,0 +1,1 @@
+//! Kubernetes Events: what a person would want to know.

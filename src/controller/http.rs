@@ -1,0 +1,1 @@
+//! What the controller serves: probes and metrics.

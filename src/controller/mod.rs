@@ -1,0 +1,4 @@
+//! The controller: `hyperstudy controller`.
+
+pub mod http;
+pub mod telemetry;

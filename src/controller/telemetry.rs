@@ -1,0 +1,1 @@
+//! What the controller counts and times.
