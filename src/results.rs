@@ -1,4 +1,4 @@
-//! The result files, put together from the ledger and written through S3.
+//! The result files, put together from a snapshot and written through S3.
 
 use crate::{
     report::{self, Row, StudyReport},
