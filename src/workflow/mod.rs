@@ -95,3 +95,9 @@ pub fn outputs(workflow: &Value) -> Vec<u8> {
     let _ = workflow;
     todo!()
 }
+
+/// The pods that failed in a Workflow: those whose reasons [`state`] may want.
+pub fn failed_pods(workflow: &Value) -> Vec<String> {
+    let _ = workflow;
+    todo!()
+}
