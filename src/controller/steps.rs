@@ -243,8 +243,14 @@ async fn write_results(
     access: Arc<Access>,
     revision: u64,
 ) -> Result<(), Trouble> {
+    let (store, folder) = (store(&access)?, folder(&study)?);
+    if !entry.state().knows_reports {
+        let snapshot = entry.state().snapshot.clone();
+        let reports = results::reports(store, &folder, &study, &snapshot).await?;
+        entry.state().set_reports(reports);
+    }
     let snapshot = entry.state().snapshot.clone();
-    results::write(store(&access)?, &folder(&study)?, &study, &snapshot).await?;
+    results::write(store, &folder, &study, &snapshot).await?;
     let at = (context.clock)();
     entry.note(|state| {
         state.snapshot.storage.worked();

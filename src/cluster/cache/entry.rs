@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::record::{StudyRecord, TrialRecord, Version, WorkflowRecord};
 use crate::{
     api::{HyperparameterTrial, TrialPhase},
-    metrics::{MetricsError, Reading},
+    metrics::{MetricsError, Reading, Report},
     study::{Folder, Run, RunState, Snapshot, Study, Trial, Written},
     workflow::Seen,
 };
@@ -64,6 +64,8 @@ pub struct State {
     pub failures: HashMap<Work, u32>,
     /// The attempts that were asked to end, so that they are asked once.
     pub stopped: HashSet<(u32, u32)>,
+    /// Whether what trials reported before this program began is known.
+    pub knows_reports: bool,
     /// The namespace and the name of the study, as its trials say.
     place: Option<(String, String)>,
     trials: BTreeMap<u32, TrialRecord>,
@@ -239,6 +241,16 @@ impl State {
         {
             trial.reports = reading.reports.clone().into();
         }
+    }
+
+    /// Takes what trials reported before this program began.
+    pub fn set_reports(&mut self, reports: BTreeMap<u32, Vec<(f64, Report)>>) {
+        for (number, reports) in reports {
+            if let Some(trial) = self.trial_mut(number).filter(|t| t.reports.is_empty()) {
+                trial.reports = reports.into();
+            }
+        }
+        self.knows_reports = true;
     }
 
     fn trial_mut(&mut self, number: u32) -> Option<&mut Trial> {
