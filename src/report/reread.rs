@@ -104,7 +104,7 @@ mod tests {
         for broken in [
             "",
             "a,b\n1,2",
-            "Trial-ID,Status,Iteration,lr,Status,Objective\nx,INTERMEDIATE,1\n1",
+            "Trial-ID,Status,Iteration,lr,Status,Objective\nx,INTERMEDIATE,1",
         ] {
             assert!(intermediate_reports(broken.as_bytes(), 2).is_empty(), "{broken}");
         }
