@@ -86,6 +86,11 @@ impl What {
 }
 
 impl Cli {
+    /// Whether it is to work on many studies at a time.
+    pub fn serves_many(&self) -> bool {
+        matches!(self.command, Command::Controller(_))
+    }
+
     /// Does what the command line says; gives the exit status.
     pub async fn run(self) -> u8 {
         match self.command {

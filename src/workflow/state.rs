@@ -89,7 +89,10 @@ pub fn pod_reason(pod: &Value) -> Option<String> {
     let disrupted = list(status, "conditions")
         .iter()
         .find(|condition| text(condition, "type") == "DisruptionTarget" && text(condition, "status") == "True");
-    let reasons = [disrupted.map_or("", |condition| text(condition, "reason")), text(status, "reason")];
+    let reasons = [
+        disrupted.map_or("", |condition| text(condition, "reason")),
+        text(status, "reason"),
+    ];
     let reason = reasons.into_iter().find(|reason| !reason.is_empty())?;
     Some(reason.to_owned())
 }
@@ -135,7 +138,11 @@ fn classify(workflow: &Value, message: &str, pod_reasons: &[String]) -> (Failure
     let (late, rest): (Vec<&Leaf>, Vec<&Leaf>) = leaves.iter().partition(|leaf| is_late(leaf, deadline));
     let (taken, own): (Vec<&Leaf>, Vec<&Leaf>) = rest.into_iter().partition(|leaf| has_any(&leaf.message, &PREEMPTED));
     // Only pods whose end is not explained otherwise have been read.
-    let reasons: Vec<&str> = pod_reasons.iter().map(String::as_str).filter(|r| is_preemption(r)).collect();
+    let reasons: Vec<&str> = pod_reasons
+        .iter()
+        .map(String::as_str)
+        .filter(|r| is_preemption(r))
+        .collect();
     if own.len() > reasons.len() {
         let shown = shown(&own);
         let message = if shown.is_empty() { message.to_owned() } else { shown };
@@ -151,7 +158,10 @@ fn classify(workflow: &Value, message: &str, pod_reasons: &[String]) -> (Failure
     let limit = at(workflow.get("spec").unwrap_or(&Value::Null), "activeDeadlineSeconds").and_then(Value::as_u64);
     let message = match limit {
         Some(seconds) if deadline.is_some_and(|deadline| has_passed(workflow, deadline)) => {
-            format!("it ran longer than the {seconds} s of `trial.timeout`: {}", shown(&late))
+            format!(
+                "it ran longer than the {seconds} s of `trial.timeout`: {}",
+                shown(&late)
+            )
         }
         _ => format!("a step ran longer than its template allows: {}", shown(&late)),
     };
@@ -168,9 +178,13 @@ fn is_late(leaf: &Leaf, deadline: Option<Timestamp>) -> bool {
     let was_killed = ["Error (exit code 137)", "Error (exit code 143)"];
     let ended_late = || {
         let finished: Option<Timestamp> = leaf.finished_at.parse().ok();
-        finished.zip(deadline).is_some_and(|(finished, deadline)| finished >= deadline)
+        finished
+            .zip(deadline)
+            .is_some_and(|(finished, deadline)| finished >= deadline)
     };
-    has_any(&leaf.message, &TIMED_OUT) || leaf.message == "timeout" || has_any(&leaf.message, &was_killed) && ended_late()
+    has_any(&leaf.message, &TIMED_OUT)
+        || leaf.message == "timeout"
+        || has_any(&leaf.message, &was_killed) && ended_late()
 }
 
 /// When the Workflow runs longer than it may: it counts from whole seconds.

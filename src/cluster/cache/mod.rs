@@ -398,3 +398,6 @@ fn our_workflow(metadata: &ObjectMeta) -> Option<(String, String, String)> {
         .next()?;
     Some((uid, metadata.name.clone()?, owner))
 }
+
+#[cfg(test)]
+mod tests;
