@@ -37,7 +37,8 @@ pub async fn fetch(client: &Client, study: &Study) -> Result<Template, Obstacle>
         let missing = Template::missing(study, &template, &others);
         let Some(next) = missing.into_iter().next() else { break };
         if others.len() >= MOST {
-            let message = format!("the {key} refers to more than {MOST} other objects: put its templates into fewer of them");
+            let message =
+                format!("the {key} refers to more than {MOST} other objects: put its templates into fewer of them");
             return Err(obstacle("TemplateRefused", message));
         }
         let place = format!("{key}: templateRef");
@@ -60,9 +61,17 @@ async fn get(client: &Client, namespace: &str, key: &TemplateKey, place: &str) -
     } else {
         format!(" in the namespace {namespace}")
     };
-    let unreadable = |why: String| obstacle("TemplateUnreadable", format!("{place}: the {key}{scope} cannot be read: {why}"));
+    let unreadable = |why: String| {
+        obstacle(
+            "TemplateUnreadable",
+            format!("{place}: the {key}{scope} cannot be read: {why}"),
+        )
+    };
     match tokio::time::timeout(PATIENCE, api.get(&key.name)).await {
-        Err(_) => Err(unreadable(format!("the API server did not answer within {} s", PATIENCE.as_secs()))),
+        Err(_) => Err(unreadable(format!(
+            "the API server did not answer within {} s",
+            PATIENCE.as_secs()
+        ))),
         Ok(Ok(object)) => Ok(json!({"metadata": object.metadata, "spec": object.data.get("spec")})),
         Ok(Err(Error::Api(status))) if status.code == 404 => {
             // A kind that is not known is not found either, but no object of it is named.
@@ -72,13 +81,18 @@ async fn get(client: &Client, namespace: &str, key: &TemplateKey, place: &str) -
                 if is_known {
                     format!("{place}: there is no {key}{scope}: create it, or name another one")
                 } else {
-                    format!("{place}: this cluster has no objects of the kind {}: install Argo Workflows", key.kind)
+                    format!(
+                        "{place}: this cluster has no objects of the kind {}: install Argo Workflows",
+                        key.kind
+                    )
                 },
             ))
         }
         Ok(Err(Error::Api(status))) if status.code == 403 => Err(obstacle(
             "TemplateForbidden",
-            format!("{place}: the controller may not read the {key}{scope}: give its service account the right to `get` it"),
+            format!(
+                "{place}: the controller may not read the {key}{scope}: give its service account the right to `get` it"
+            ),
         )),
         Ok(Err(error)) => Err(unreadable(error.to_string())),
     }

@@ -23,7 +23,9 @@ pub(super) fn check(reach: &Reach<'_>, carriers: &BTreeSet<String>, bucket: &str
             if !mentions(key, carriers, &reached.carriers) {
                 continue;
             }
-            let other = [own_bucket(artifact), archive].into_iter().find(|bucket| !bucket.is_empty());
+            let other = [own_bucket(artifact), archive]
+                .into_iter()
+                .find(|bucket| !bucket.is_empty());
             if let Some(other) = other.filter(|other| *other != bucket && !other.contains("{{")) {
                 let message = format!(
                     "goes to the trial's output folder, which is in the bucket `{bucket}`, but names the bucket `{other}`: leave it out, \
@@ -46,9 +48,14 @@ pub(super) fn check_defaults(object: &TemplateKey, spec: &Value, errors: &mut Fi
 
 /// The output artifacts of a template, each with its path.
 fn outputs<'a>(template: &'a Value, path: &str) -> impl Iterator<Item = (String, &'a Value)> {
-    let artifacts = template.get("outputs").map_or(&[][..], |outputs| list(outputs, "artifacts"));
+    let artifacts = template
+        .get("outputs")
+        .map_or(&[][..], |outputs| list(outputs, "artifacts"));
     let path = format!("{path}.outputs.artifacts");
-    artifacts.iter().enumerate().map(move |(i, artifact)| (format!("{path}[{i}]"), artifact))
+    artifacts
+        .iter()
+        .enumerate()
+        .map(move |(i, artifact)| (format!("{path}[{i}]"), artifact))
 }
 
 /// An artifact's own strategy counts more than that of the Workflow, which is `Never`.

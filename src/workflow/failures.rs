@@ -55,7 +55,9 @@ pub(super) fn failures(workflow: &Value) -> Vec<Leaf> {
 
 /// The pods that may say more about why a Workflow failed than its status does, by name; at most 10. None where the nodes are not known.
 pub fn pods_to_read(workflow: &Value) -> Vec<String> {
-    let unexplained = failures(workflow).into_iter().filter(|leaf| !super::state::is_explained(leaf));
+    let unexplained = failures(workflow)
+        .into_iter()
+        .filter(|leaf| !super::state::is_explained(leaf));
     unexplained.filter_map(|leaf| leaf.pod).take(MOST_PODS).collect()
 }
 
@@ -105,7 +107,9 @@ fn leaf(workflow: &Value, id: &str, node: &Value) -> Leaf {
 
 /// The name of a node's pod, as Argo makes it: of the Workflow, the template and a hash of the node's name.
 fn pod_name(workflow: &Value, id: &str, node: &Value) -> String {
-    let annotations = workflow.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    let annotations = workflow
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations"));
     let format = annotations.map_or("", |a| text(a, "workflows.argoproj.io/pod-name-format"));
     let (workflow, node_name) = (name(workflow), text(node, "name"));
     if format == "v1" {
@@ -114,7 +118,10 @@ fn pod_name(workflow: &Value, id: &str, node: &Value) -> String {
     if node_name == workflow {
         return workflow.to_owned();
     }
-    let template = match node.get("templateRef").map_or("", |reference| text(reference, "template")) {
+    let template = match node
+        .get("templateRef")
+        .map_or("", |reference| text(reference, "template"))
+    {
         "" => text(node, "templateName"),
         template => template,
     };
@@ -124,8 +131,8 @@ fn pod_name(workflow: &Value, id: &str, node: &Value) -> String {
     }
     let prefix: String = prefix.chars().take(242).collect();
     // FNV-1a of 32 bits.
-    let hash = node_name
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = node_name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     format!("{prefix}-{hash}")
 }

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value, json};
 
-use super::{ATTEMPT_LABEL, INSTANCE_LABEL, Owner, STUDY_LABEL, STUDY_UID_LABEL, TRIAL_LABEL, Template, passed::passed};
+use super::{
+    ATTEMPT_LABEL, INSTANCE_LABEL, Owner, STUDY_LABEL, STUDY_UID_LABEL, TRIAL_LABEL, Template, passed::passed,
+};
 use crate::study::{Study, Trial};
 
 /// The longest time in seconds that Kubernetes takes, some 68 years.
@@ -105,6 +107,8 @@ fn labels(study: &Study, number: u32, attempt: u32, instance_id: Option<&str>) -
 
 /// Whole seconds, rounded up.
 fn seconds(duration: Duration) -> u64 {
-    let up = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    let up = duration
+        .as_secs()
+        .saturating_add(u64::from(duration.subsec_nanos() > 0));
     up.min(LONGEST)
 }

@@ -19,7 +19,9 @@ pub fn outputs(workflow: &Value) -> Vec<u8> {
     let nodes = nodes(workflow);
     let entry = entry(workflow, &nodes).unwrap_or(&Value::Null);
     for holder in [status, entry] {
-        let parameters = holder.get("outputs").map_or(&[][..], |outputs| list(outputs, "parameters"));
+        let parameters = holder
+            .get("outputs")
+            .map_or(&[][..], |outputs| list(outputs, "parameters"));
         for parameter in parameters {
             let value = parameter.get("value").map(argo_text).unwrap_or_default();
             // As Python and Go write them, `nan` and `+Inf` among them; a file ends with a line end.

@@ -51,11 +51,7 @@ pub(super) fn passed(
             Some((name.clone(), value))
         })
         .collect();
-    passed.extend(
-        study
-            .arguments
-            .render(&variables(parameters, trial, &study.facts()))?,
-    );
+    passed.extend(study.arguments.render(&variables(parameters, trial, &study.facts()))?);
     Ok(passed)
 }
 
@@ -184,7 +180,8 @@ impl Accepted {
                 "the study gives no `storage.inputPath`: set that, or give it a value in the template".to_owned()
             }
             ("model_input_path", _) => {
-                "a trial that goes on from no other has none: give it a value in the template, e.g. an empty one".to_owned()
+                "a trial that goes on from no other has none: give it a value in the template, e.g. an empty one"
+                    .to_owned()
             }
             _ => format!(
                 "it has none in the template, and nothing passes one: list `{name}` in the study's `trial.arguments.parameters`, or give it \
@@ -218,7 +215,8 @@ impl Seen {
     /// Notes what is passed with one configuration, of `names`.
     fn note(&mut self, passed: Vec<(String, String)>, names: &BTreeSet<String>) {
         let is_passed = |name: &&String| passed.iter().any(|(passed, _)| passed == *name);
-        self.without.extend(names.iter().filter(|name| !is_passed(name)).cloned());
+        self.without
+            .extend(names.iter().filter(|name| !is_passed(name)).cloned());
         for (name, value) in passed {
             self.values.entry(name).or_default().insert(value);
         }

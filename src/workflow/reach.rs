@@ -103,7 +103,10 @@ pub(super) fn templates(object: &Value) -> &[Value] {
 
 impl<'a> Walk<'a, '_> {
     fn visit(&mut self, place: Place, template: &'a Value, mut carriers: BTreeSet<String>) {
-        for parameter in template.get("inputs").map_or(&[][..], |inputs| list(inputs, "parameters")) {
+        for parameter in template
+            .get("inputs")
+            .map_or(&[][..], |inputs| list(inputs, "parameters"))
+        {
             let own = [text(parameter, "value"), text(parameter, "default")];
             if own.iter().any(|own| mentions(own, self.carriers, &BTreeSet::new())) {
                 carriers.insert(text(parameter, "name").to_owned());
@@ -178,7 +181,12 @@ impl<'a> Walk<'a, '_> {
                 self.error(object, &path, "names no object: `name` is missing");
             } else if !is_dynamic(name) {
                 let target = TemplateKey::new(kind, name);
-                self.named(From { object, path: &path }, &target, text(reference, "template"), &passed);
+                self.named(
+                    From { object, path: &path },
+                    &target,
+                    text(reference, "template"),
+                    &passed,
+                );
             }
         } else {
             let name = text(call, "template");
@@ -193,7 +201,11 @@ impl<'a> Walk<'a, '_> {
     fn passed(&self, call: &'a Value, carriers: &BTreeSet<String>) -> BTreeSet<String> {
         let parameters = call.get("arguments").map_or(&[][..], |a| list(a, "parameters"));
         let carry = |p: &&Value| mentions(text(p, "value"), self.carriers, carriers);
-        parameters.iter().filter(carry).map(|p| text(p, "name").to_owned()).collect()
+        parameters
+            .iter()
+            .filter(carry)
+            .map(|p| text(p, "name").to_owned())
+            .collect()
     }
 
     /// The template `name` of the object `target`; all of them where the name is known only when the Workflow runs.
@@ -206,7 +218,11 @@ impl<'a> Walk<'a, '_> {
         };
         let Some(object) = found else {
             if self.reach.missing.insert(target.clone()) {
-                self.error(from.object, from.path, &format!("refers to the {target}, which is not there"));
+                self.error(
+                    from.object,
+                    from.path,
+                    &format!("refers to the {target}, which is not there"),
+                );
             }
             return;
         };

@@ -15,11 +15,7 @@ use super::{
     reach::{KINDS, Objects, Reach, reach, templates},
     text,
 };
-use crate::{
-    api::FieldErrors,
-    expr,
-    study::Study,
-};
+use crate::{api::FieldErrors, expr, study::Study};
 
 /// Where a template may be that an artifact is in; without any of these it is nowhere.
 const LOCATIONS: [&str; 11] = [
@@ -109,11 +105,7 @@ impl Template {
     }
 
     /// The objects that a trial may run templates of and that are not in `others`.
-    pub fn missing(
-        study: &Study,
-        template: &Value,
-        others: &BTreeMap<TemplateKey, Value>,
-    ) -> BTreeSet<TemplateKey> {
+    pub fn missing(study: &Study, template: &Value, others: &BTreeMap<TemplateKey, Value>) -> BTreeSet<TemplateKey> {
         let Some(key) = TemplateKey::of(study) else {
             return BTreeSet::new();
         };
@@ -235,7 +227,12 @@ fn carriers(study: &Study, names: &BTreeSet<String>) -> BTreeSet<String> {
     for config in study.samples().into_iter().take(1) {
         if let Ok(passed) = passed::passed(study, names, &config, &facts) {
             let holds = |value: &str| !facts.output_key.is_empty() && value.contains(&facts.output_key);
-            carriers.extend(passed.into_iter().filter(|(_, value)| holds(value)).map(|(name, _)| name));
+            carriers.extend(
+                passed
+                    .into_iter()
+                    .filter(|(_, value)| holds(value))
+                    .map(|(name, _)| name),
+            );
         }
     }
     carriers
@@ -260,7 +257,10 @@ fn check_labels(study: &Study, key: &TemplateKey, template: &Value, errors: &mut
         for name in labels.into_iter().flatten().map(|(name, _)| name) {
             if name == COMPLETED_LABEL || name == PHASE_LABEL || name.starts_with("hyperstudy.dev/") {
                 let path = format!("{key}: spec.workflowMetadata.{field}");
-                errors.push(path, format!("`{name}` tells the study which Workflow it is, or how it stands: leave it out"));
+                errors.push(
+                    path,
+                    format!("`{name}` tells the study which Workflow it is, or how it stands: leave it out"),
+                );
             }
         }
     }
