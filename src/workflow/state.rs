@@ -15,16 +15,18 @@ const LONGEST: usize = 1024;
 /// How many things that failed are named.
 const NAMED: usize = 3;
 
-/// How Argo says that a Workflow was ended from outside.
+/// How Argo's message starts about a Workflow that was ended from outside.
 const STOPPED: [&str; 2] = ["Stopped with strategy", "workflow shutdown with strategy"];
 
-/// How it says that a Workflow is one that it will never run.
-const REFUSED: [&str; 4] = [
+/// How it starts about one that it will never run.
+const REFUSED: [&str; 3] = [
     "invalid spec: ",
     "cannot unmarshall spec: ",
-    "are not permitted when using workflowTemplateRef",
     "workflows must use workflowTemplateRef",
 ];
+
+/// How it ends about one that sets what an Argo that allows nothing but references does not allow.
+const RESTRICTED: &str = "with templateReferencing restriction";
 
 /// What stands in a refusal that may not be one the next time: something that was not there, or could not be asked.
 const PASSING: [&str; 11] = [
@@ -40,6 +42,12 @@ const PASSING: [&str; 11] = [
     "too many requests",
     "unable to handle the request",
 ];
+
+/// What stands in the message about a container that ended by itself; what follows it may be the process's own words.
+const EXITED: &str = "(exit code ";
+
+/// The containers of Argo in a step's pod, as messages start about them.
+const ARGO_CONTAINERS: [&str; 3] = ["wait: ", "supervisor: ", "init: "];
 
 /// How Argo and Kubernetes say that something ran too long.
 const TIMED_OUT: [&str; 4] = [
@@ -59,7 +67,7 @@ const PREEMPTED: [&str; 12] = [
     "The node had condition",
     "imminent node shutdown",
     "ode is shutting down",
-    "is unresponsive",
+    "which was running pod",
     "Pod was rejected: ",
     "phemeral local storage usage exceeds",
     "Usage of EmptyDir volume",
@@ -114,10 +122,10 @@ pub fn state(workflow: &Value, pod_reasons: &[String]) -> RunState {
 }
 
 fn classify(workflow: &Value, message: &str, pod_reasons: &[String]) -> (Failure, String) {
-    if has_any(message, &STOPPED) {
+    if STOPPED.iter().any(|start| message.starts_with(start)) {
         return (Failure::Stopped, format!("its Workflow was ended: {message}"));
     }
-    if has_any(message, &REFUSED) {
+    if REFUSED.iter().any(|start| message.starts_with(start)) || message.ends_with(RESTRICTED) {
         let failure = if has_any(message, &PASSING) {
             Failure::Failed
         } else {
@@ -136,7 +144,7 @@ fn classify(workflow: &Value, message: &str, pod_reasons: &[String]) -> (Failure
     }
     let deadline = deadline(workflow);
     let (late, rest): (Vec<&Leaf>, Vec<&Leaf>) = leaves.iter().partition(|leaf| is_late(leaf, deadline));
-    let (taken, own): (Vec<&Leaf>, Vec<&Leaf>) = rest.into_iter().partition(|leaf| has_any(&leaf.message, &PREEMPTED));
+    let (taken, own): (Vec<&Leaf>, Vec<&Leaf>) = rest.into_iter().partition(|leaf| is_taken(leaf));
     // Only pods whose end is not explained otherwise have been read.
     let reasons: Vec<&str> = pod_reasons
         .iter()
@@ -170,7 +178,12 @@ fn classify(workflow: &Value, message: &str, pod_reasons: &[String]) -> (Failure
 
 /// Whether Argo's message about it says enough.
 pub(super) fn is_explained(leaf: &Leaf) -> bool {
-    is_late(leaf, None) || has_any(&leaf.message, &PREEMPTED)
+    is_late(leaf, None) || is_taken(leaf)
+}
+
+/// Whether its pod was taken away.
+fn is_taken(leaf: &Leaf) -> bool {
+    !leaf.message.contains(EXITED) && has_any(&leaf.message, &PREEMPTED)
 }
 
 /// Whether it was ended because it ran too long. The process may just be said to be killed.
@@ -182,9 +195,9 @@ fn is_late(leaf: &Leaf, deadline: Option<Timestamp>) -> bool {
             .zip(deadline)
             .is_some_and(|(finished, deadline)| finished >= deadline)
     };
-    has_any(&leaf.message, &TIMED_OUT)
-        || leaf.message == "timeout"
-        || has_any(&leaf.message, &was_killed) && ended_late()
+    let message = leaf.message.as_str();
+    let by_others = !message.contains(EXITED) || ARGO_CONTAINERS.iter().any(|name| message.starts_with(name));
+    by_others && has_any(message, &TIMED_OUT) || message == "timeout" || has_any(message, &was_killed) && ended_late()
 }
 
 /// When the Workflow runs longer than it may: it counts from whole seconds.
@@ -226,6 +239,6 @@ fn short(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", &line[..end]),
-        None => line.trim_end_matches(": ").to_owned(),
+        None => line.trim_end_matches(':').to_owned(),
     }
 }
