@@ -32,7 +32,7 @@ impl Store {
         if at.key().is_empty() {
             return Ok(None);
         }
-        match self.client.get_object().bucket(at.bucket()).key(at.key()).send().await {
+        match self.get_request(at).await?.send().await {
             Ok(found) => Ok(Some(found)),
             Err(e) => match sent(&e) {
                 Some((code, 404)) if code != "NoSuchBucket" => Ok(None),
@@ -78,7 +78,7 @@ impl Store {
         if at.key().is_empty() {
             return Ok(None);
         }
-        match self.client.head_object().bucket(at.bucket()).key(at.key()).send().await {
+        match self.head_request(at).await?.send().await {
             Ok(found) => Ok(Some(version(found.e_tag(), found.last_modified()))),
             // An answer to HEAD has no body: a missing bucket looks like a missing object.
             Err(e) if matches!(sent(&e), Some((_, 404))) => Ok(None),
@@ -111,10 +111,8 @@ impl Store {
         condition: Condition<'_>,
     ) -> Result<(), StorageError> {
         let request = self
-            .client
-            .put_object()
-            .bucket(at.bucket())
-            .key(at.key())
+            .put_request(at)
+            .await?
             .content_type(content_type)
             .body(ByteStream::from(bytes));
         let request = match condition {
