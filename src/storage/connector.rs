@@ -126,7 +126,11 @@ mod tests {
         let one = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
         let key = one.signing_key.serialize_pem();
         let pem = one.cert.pem();
-        for good in [pem.clone(), format!("\n# our CA\n{key}{pem}\n{pem}  "), pem.replace('\n', "\r\n")] {
+        for good in [
+            pem.clone(),
+            format!("\n# our CA\n{key}{pem}\n{pem}  "),
+            pem.replace('\n', "\r\n"),
+        ] {
             Authorities::read(good.as_bytes()).unwrap();
         }
         let cut = pem.replace("-----END CERTIFICATE-----", "");

@@ -84,8 +84,7 @@ impl Store {
         };
         let (password, place) = (password.clone(), at.clone());
         let _turn = MAKING.acquire().await;
-        let made =
-            tokio::task::spawn_blocking(move || customer_key(&password, place.bucket(), place.key())).await;
+        let made = tokio::task::spawn_blocking(move || customer_key(&password, place.bucket(), place.key())).await;
         match made.ok().flatten() {
             Some(made) => Ok(Some(made)),
             None => Err(self.attempt(what, at).refused("", 0)),

@@ -120,7 +120,9 @@ fn is_name(host: &str) -> bool {
     host.len() <= 253
         && host.split('.').all(|label| {
             (1..=63).contains(&label.len())
-                && label.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
+                && label
+                    .bytes()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         })
@@ -151,7 +153,12 @@ mod tests {
     fn reads_servers() {
         for (text, host, port, url) in [
             ("minio", "minio", None, "https://minio"),
-            ("MinIO.Storage:9000", "minio.storage", Some(9000), "https://minio.storage:9000"),
+            (
+                "MinIO.Storage:9000",
+                "minio.storage",
+                Some(9000),
+                "https://minio.storage:9000",
+            ),
             ("127.0.0.1:1", "127.0.0.1", Some(1), "https://127.0.0.1:1"),
             ("[::1]", "[::1]", None, "https://[::1]"),
             ("[FE80::1]:9000", "[fe80::1]", Some(9000), "https://[fe80::1]:9000"),
@@ -163,8 +170,28 @@ mod tests {
             assert_eq!(Server::read(&server.to_string()), Some(server));
         }
         for text in [
-            "", ":9000", "http://minio", "minio/", "minio:", "minio:http", "minio:0", "minio:65536", "minio:+1", "mi nio",
-            "user@minio", "::1", "[::1", "[minio]", "minio.", "a..b", "-a", "minio:1:2", "minio?x", "minio#x", "minio\n", "[::1]x",
+            "",
+            ":9000",
+            "http://minio",
+            "minio/",
+            "minio:",
+            "minio:http",
+            "minio:0",
+            "minio:65536",
+            "minio:+1",
+            "mi nio",
+            "user@minio",
+            "::1",
+            "[::1",
+            "[minio]",
+            "minio.",
+            "a..b",
+            "-a",
+            "minio:1:2",
+            "minio?x",
+            "minio#x",
+            "minio\n",
+            "[::1]x",
         ] {
             assert_eq!(Server::read(text), None, "{text:?}");
         }

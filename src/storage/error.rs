@@ -166,6 +166,15 @@ pub(super) fn sent<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -
     }
 }
 
+/// Whether an answer says that the object is not there, and not something else that a server knows nothing of.
+pub(super) fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    // An answer without a body, as to HEAD, has no code of its own: a missing bucket looks like a missing object.
+    matches!(
+        sent(error),
+        Some(("NoSuchKey" | "NoSuchVersion" | "NotFound" | "", 404))
+    )
+}
+
 impl Attempt<'_> {
     /// What an error of the client means.
     pub fn failed<E: ProvideErrorMetadata>(&self, error: &SdkError<E, HttpResponse>) -> StorageError {
@@ -193,7 +202,9 @@ impl Attempt<'_> {
                 | "ExpiredToken"
                 | "InvalidToken"
                 | "NotSignedUp"
-                | "TokenRefreshRequired",
+                | "TokenRefreshRequired"
+                // versitygw's word for an access key that it does not know, with the status of a missing object.
+                | "XAdminUserNotFound",
                 _,
             ) => StorageError::BadCredentials { at },
             ("PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed", _) | (_, 300..=399) => {
