@@ -82,10 +82,10 @@ class Api:
         """A merge patch."""
         return self.call("PATCH", self.path(kind, name), patch, "application/merge-patch+json")
 
-    def delete(self, kind, name):
+    def delete(self, kind, name, **options):
         """Deletes the object where it is there; what it owns goes after it."""
         try:
-            self.call("DELETE", self.path(kind, name), {"propagationPolicy": "Background"})
+            self.call("DELETE", self.path(kind, name), {"propagationPolicy": "Background", **options})
         except Refused as refused:
             if refused.code != 404:
                 raise
