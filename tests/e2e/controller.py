@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import urllib.request
+import uuid
 from pathlib import Path
 
 
@@ -26,8 +27,8 @@ class Controller:
             program, "controller", "--namespace", namespace, "--lease-namespace", namespace,
             "--argo-namespace", argo_namespace, "--listen", f"127.0.0.1:{self.port}", *shlex.split(extra),
         ]
-        # A restarted pod keeps its identity, and so does this process.
-        self.environment = {**os.environ, "POD_NAME": "hyperstudy-e2e", "POD_NAMESPACE": namespace}
+        # A container that is started again in its pod keeps the pod's identity, and so does this process.
+        self.environment = {**os.environ, "POD_NAME": "hyperstudy-e2e", "POD_UID": uuid.uuid4().hex, "POD_NAMESPACE": namespace}
         self.log = Path(folder) / "controller.log"
         self.process = None
         self.lock = threading.Lock()
