@@ -128,6 +128,33 @@ def owner_ends(case):
     case.until("its Workflow has ended", lambda: phase(case.api.get("workflow", workflow)) in ("Failed", "Error", "Succeeded"), 60)
 
 
+def passed_on(case):
+    """What a study says of its trials' Workflows is in them: labels, priority, time to live, entrypoint, every argument."""
+    name = case.template()
+    spec = case.api.get("template", name)["spec"]
+    other = {**spec["templates"][0], "name": "other"}
+    case.api.merge("template", name, {"spec": {"entrypoint": "none-such", "templates": [other]}})
+    json = '{"config": {"rate": ${parameters.x}, "name": "a b", "list": [1, 2]}}'
+    parameters = spec["arguments"]["parameters"] + [{"name": "config"}]
+    case.api.merge("template", name, {"spec": {"arguments": {"parameters": parameters}}})
+    trial = {"entrypoint": "other", "priority": 7, "workflowTTL": "30m", "metadata": {"labels": {"team": "molding"}, "annotations": {"a": "b"}}}
+    given = case.study([0.5], arguments=[{"name": "config", "value": json}])
+    case.not_ready(given)
+    whole = {**case.api.get("study", given)["spec"]["trial"], **trial}
+    case.api.merge("study", given, {"spec": {"trial": whole}})
+    case.finished(given)
+    workflow = case.workflows(given)[f"{given}-1-1"]
+    case.equal("label", workflow["metadata"]["labels"].get("team"), "molding")
+    case.equal("annotation", workflow["metadata"]["annotations"].get("a"), "b")
+    case.equal("priority", workflow["spec"].get("priority"), 7)
+    case.equal("time to live", workflow["spec"]["ttlStrategy"]["secondsAfterCompletion"], 1800)
+    passed = {p["name"]: p["value"] for p in workflow["spec"]["arguments"]["parameters"]}
+    case.equal("arguments", passed, {
+        "x": "0.5", "mode": "ok", "attempt": "1", "output_key": f"{case.prefix}/{given}/1",
+        "config": '{"config": {"rate": 0.5, "name": "a b", "list": [1, 2]}}',
+    })
+
+
 def served(case):
     """Probes and metrics, and events that a person sees in `kubectl describe`."""
     case.template()
@@ -143,5 +170,5 @@ def served(case):
 
 
 SCENARIOS = [
-    suspend, shutdown_stop, shutdown_terminate, target, request, reopened, workflow_ttl, study_ttl, owner_ends, served,
+    suspend, shutdown_stop, shutdown_terminate, target, request, reopened, workflow_ttl, study_ttl, owner_ends, passed_on, served,
 ]

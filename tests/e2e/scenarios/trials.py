@@ -162,6 +162,36 @@ def outputs(case):
     case.equal("the best", (found["status"]["best"]["number"], found["status"]["best"]["objectives"]), (2, [0]))
 
 
+def dag(case):
+    """A dag of one task: Argo then says why it failed in the step only, not in the Workflow."""
+    case.template(suffix="-step")
+    passed = ("x", "mode", "attempt", "output_key")
+    task = {
+        "name": "only", "templateRef": {"name": f"{case.name}-step", "template": "train"},
+        "arguments": {"parameters": [{"name": name, "value": "{{workflow.parameters." + name + "}}"} for name in passed]},
+    }
+    case.template(arguments={"parameters": [{"name": name} for name in passed]}, templates=[{"name": "train", "dag": {"tasks": [task]}}])
+    mode = 'parameters.x == 1.0 ? "fail" : parameters.x == 2.0 ? "slow" : "ok"'
+    study = case.study([0.5, 1, 2], mode=mode, trial={"timeout": "25s"})
+    case.finished(study)
+    trials = {number: trial["status"] for number, trial in case.trials(study).items()}
+    case.equal("reasons", [trials[n]["reason"] for n in (1, 2, 3)], ["Succeeded", "Failed", "TimedOut"])
+    case.expect("exit code 3" in trials[2]["message"], f"why it failed is not in: {trials[2]['message']}")
+
+
+def waiting(case):
+    """A trial whose Workflow waits for a lock can be stopped; Argo's gentler way of stopping would be ignored."""
+    case.template(synchronization={"mutexes": [{"name": case.name}]})
+    study = case.study([0.5, 0.4], mode='"slow"', parallelism=2)
+    case.until("a trial waits", lambda: sorted(map(phase, case.workflows(study).values())) == ["Pending", "Running"], 120)
+    waits = next(name for name, workflow in case.workflows(study).items() if phase(workflow) == "Pending")
+    number = int(waits.split("-")[-2])
+    case.api.merge("trial", f"{study}-{number}", {"spec": {"stop": True}})
+    case.equal("the trial that waited", case.ended(study, number)["phase"], "Stopped")
+    case.api.merge("study", study, {"spec": {"shutdown": "Terminate"}})
+    case.finished(study, "Failed")
+
+
 SCENARIOS = [
-    failing, flaky, all_fail, vanishing, lost, slow, stopped, deleted_trial, terminated, preempted, metrics, no_file, outputs,
+    failing, flaky, all_fail, vanishing, lost, slow, stopped, deleted_trial, terminated, preempted, metrics, no_file, outputs, dag, waiting,
 ]
