@@ -1,9 +1,31 @@
 //! What is tried in the world.
 
 mod alike;
+mod buckets;
 mod objects;
+mod stand_in;
+mod troubles;
+mod watches;
 
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject},
+    core::GroupVersionKind,
+};
 use serde_json::{Value, json};
+
+use crate::{
+    cluster::Kind,
+    world::{NAMESPACE, World},
+};
+
+/// The objects of a kind, as a client that knows nothing of them sees them.
+pub fn dynamic(world: &World, plural: &str) -> Api<DynamicObject> {
+    let kind = Kind::plural(plural);
+    let known = GroupVersionKind::gvk(kind.group, kind.version, kind.kind);
+    let resource = ApiResource::from_gvk_with_plural(&known, kind.plural);
+    Api::namespaced_with(world.cluster.client(NAMESPACE), NAMESPACE, &resource)
+}
 
 /// A study that the rules take.
 pub fn study(name: &str) -> Value {

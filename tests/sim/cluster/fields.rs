@@ -41,7 +41,8 @@ impl Owners {
             .map(|(p, _)| p.clone())
             .collect();
         for owned in self.0.values_mut() {
-            owned.retain(|path| new.contains_key(path) && !changed.contains(path));
+            let stays = |path: &Path| new.contains_key(path) || !old.contains_key(path);
+            owned.retain(|path| stays(path) && !changed.contains(path));
         }
         if !changed.is_empty() {
             self.0.entry(manager).or_default().extend(changed);

@@ -63,7 +63,10 @@ pub fn list(store: &Store, call: &Call) -> Result<Value, Refusal> {
         0
     };
     found.truncate(found.len() - left);
-    let mut metadata = json!({"resourceVersion": revision.to_string(), "continue": ""});
+    let mut metadata = json!({"resourceVersion": revision.to_string()});
+    if call.kind.custom {
+        metadata["continue"] = "".into();
+    }
     if let (Some(last), true) = (found.last(), left > 0) {
         metadata["continue"] = format!("{revision}/{}", place(last)).into();
         if call.param("labelSelector").is_empty() && call.param("fieldSelector").is_empty() {

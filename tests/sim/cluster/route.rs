@@ -60,7 +60,7 @@ pub struct Call {
 impl Call {
     /// Understands a request.
     pub fn read(request: &http::request::Parts, body: &[u8]) -> Result<Self, Refusal> {
-        let lost = || Refusal::new(404, "NotFound", "404 page not found");
+        let lost = || Refusal::new(404, "", "404 page not found");
         let path: Vec<&str> = request.uri.path().trim_matches('/').split('/').collect();
         let (group, version, rest) = match path.as_slice() {
             ["api", version, rest @ ..] => ("", *version, rest),
@@ -78,7 +78,11 @@ impl Call {
             _ => return Err(lost()),
         };
         let kind = Kind::at(group, version, plural).ok_or_else(lost)?;
-        if status && !kind.status || (kind.namespaced && namespace.is_none() && name.is_some()) {
+        if status && !kind.status {
+            let message = "the server could not find the requested resource";
+            return Err(Refusal::new(404, "NotFound", message));
+        }
+        if kind.namespaced && namespace.is_none() && name.is_some() {
             return Err(lost());
         }
         let query = query(request.uri.query().unwrap_or_default());

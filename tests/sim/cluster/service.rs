@@ -43,7 +43,7 @@ async fn serve(cluster: &Cluster, request: Request<KubeBody>) -> Answered {
     let call = match Call::read(&parts, &body) {
         Ok(call) => call,
         // Where nothing is served, there is not even JSON.
-        Err(refusal) if refusal.code == 404 => return Ok(json(404, format!("{}\n", refusal.message))),
+        Err(refusal) if refusal.reason.is_empty() => return Ok(json(404, format!("{}\n", refusal.message))),
         Err(refusal) => return Ok(refused(&refusal)),
     };
     let trouble = cluster.inner.faults.strike(&Asked {
