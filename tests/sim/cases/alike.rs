@@ -87,7 +87,7 @@ fn steps() -> Vec<Step> {
     };
     let ours = |body| managed(APPLY, "a", "/status", "hyperstudy", body);
     let whole = |value: &Value| {
-        let best = json!({"trial": "a-2", "number": 2, "objectives": [value], "parameters": {"x": value}});
+        let best = json!({"trial": "a-2", "number": 2, "objectives": [value], "parameters": {"x": value}, "metrics": {"y": value}});
         forced("a", "/status", "hyperstudy", status("a", &json!({"best": best})))
     };
     let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"},
@@ -256,7 +256,7 @@ fn steps() -> Vec<Step> {
         // Server-side apply.
         ours(status(
             "a",
-            &json!({"phase": "Running", "lastNumber": 4, "best": {"trial": "a-1", "number": 1, "objectives": [0.5], "parameters": {"lr": 0.1}}, "conditions": [condition("Ready", "True")]}),
+            &json!({"phase": "Running", "lastNumber": 4, "best": {"trial": "a-1", "number": 1, "objectives": [0.5], "parameters": {"lr": 0.1}, "metrics": {"loss": 0.5}}, "conditions": [condition("Ready", "True")]}),
         )),
         get(STUDIES, "a"),
         forced(
@@ -265,16 +265,16 @@ fn steps() -> Vec<Step> {
             "hyperstudy",
             status(
                 "a",
-                &json!({"phase": "Running", "lastNumber": 4, "best": {"trial": "a-1", "number": 1, "objectives": [0.5], "parameters": {"lr": 0.1}}, "conditions": [condition("Ready", "True")]}),
+                &json!({"phase": "Running", "lastNumber": 4, "best": {"trial": "a-1", "number": 1, "objectives": [0.5], "parameters": {"lr": 0.1}, "metrics": {"loss": 0.5}}, "conditions": [condition("Ready", "True")]}),
             ),
         ),
         ours(status(
             "a",
-            &json!({"phase": "Running", "lastNumber": 4, "best": {"trial": "a-1", "number": 1, "objectives": [0.5], "parameters": {"lr": 0.1}}, "conditions": [condition("Ready", "True")]}),
+            &json!({"phase": "Running", "lastNumber": 4, "best": {"trial": "a-1", "number": 1, "objectives": [0.5], "parameters": {"lr": 0.1}, "metrics": {"loss": 0.5}}, "conditions": [condition("Ready", "True")]}),
         )),
         ours(status(
             "a",
-            &json!({"phase": "Running", "lastNumber": 5, "best": {"trial": "a-2", "number": 2, "objectives": [0.25], "parameters": {"momentum": 0.1}}, "conditions": [condition("Complete", "False"), condition("Ready", "False")]}),
+            &json!({"phase": "Running", "lastNumber": 5, "best": {"trial": "a-2", "number": 2, "objectives": [0.25], "parameters": {"momentum": 0.1}, "metrics": {"loss": 0.5}}, "conditions": [condition("Complete", "False"), condition("Ready", "False")]}),
         )),
         managed(
             MERGE,

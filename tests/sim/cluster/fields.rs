@@ -156,7 +156,11 @@ fn key(way: &Merge, item: &Value) -> String {
 /// Puts `applied` over `live`.
 fn merge(node: Node, live: &mut Value, applied: &Value, path: &mut Path) {
     match (live, applied) {
-        (Value::Object(live), Value::Object(applied)) => {
+        (live, Value::Object(applied)) => {
+            if !live.is_object() {
+                *live = json!({});
+            }
+            let Value::Object(live) = live else { return };
             for (name, value) in applied {
                 path.push(name.clone());
                 merge(
@@ -174,17 +178,30 @@ fn merge(node: Node, live: &mut Value, applied: &Value, path: &mut Path) {
                 *live = json!([]);
             }
             let Value::Array(live) = live else { return };
-            for item in applied {
-                let wanted = key(&way, item);
-                match live.iter_mut().find(|l| key(&way, l) == wanted) {
-                    Some(found) => {
-                        path.push(wanted);
-                        merge(schema::items(node), found, item, path);
-                        path.pop();
-                    }
-                    None => live.push(item.clone()),
+            let mut old: Vec<Value> = std::mem::take(live);
+            let wanted: Vec<String> = applied.iter().map(|item| key(&way, item)).collect();
+            // Items that are not applied stay in their places, the others come in the order in which they are applied.
+            let mut place = 0;
+            for (item, wanted_key) in applied.iter().zip(&wanted) {
+                while place < old.len() && !wanted.contains(&key(&way, &old[place])) {
+                    live.push(old[place].take());
+                    place += 1;
+                }
+                let found = old.iter_mut().find(|o| !o.is_null() && key(&way, o) == *wanted_key);
+                let mut merged = found.map_or(Value::Null, |found| found.clone());
+                path.push(wanted_key.clone());
+                merge(schema::items(node), &mut merged, item, path);
+                path.pop();
+                live.push(merged);
+                if place < old.len() && key(&way, &old[place]) == *wanted_key {
+                    place += 1;
                 }
             }
+            let rest = old
+                .into_iter()
+                .skip(place)
+                .filter(|o| !o.is_null() && !wanted.contains(&key(&way, o)));
+            live.extend(rest);
         }
         (live, applied) => *live = applied.clone(),
     }

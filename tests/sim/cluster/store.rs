@@ -167,8 +167,8 @@ impl Store {
     }
 }
 
-/// Numbers as Go writes them: 1.0 becomes 1, and whoever writes 1.0 again changes the object.
-fn written(value: &mut Value) {
+/// Numbers as Go writes them: 1.0 becomes 1. Whoever puts 1.0 there again changes the object; whoever applies it does not.
+pub fn written(value: &mut Value) {
     match value {
         Value::Number(number) => {
             if let Some(float) = number.as_f64().filter(|_| number.is_f64())

@@ -10,7 +10,7 @@ use super::{
     kinds::Kind,
     route::{Call, PatchKind, Verb},
     schema,
-    store::{Key, Store, key},
+    store::{Key, Store, key, written},
 };
 use crate::clock;
 
@@ -337,6 +337,7 @@ fn apply(store: &mut Store, call: &Call, at: &Key) -> Result<(u16, Arc<Value>), 
     }
     sound(call, &call.body)?;
     let mut applied = call.body.clone();
+    written(&mut applied);
     // Each of the two has a part of its own.
     if call.status {
         without(&mut applied, "spec");
