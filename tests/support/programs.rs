@@ -27,7 +27,8 @@ pub fn folder() -> PathBuf {
     folder
 }
 
-fn cache() -> PathBuf {
+/// Where the programs are when nothing says otherwise; its neighbours are for others.
+pub fn cache() -> PathBuf {
     if let Some(folder) = env::var_os("HYPERSTUDY_TEST_CACHE").filter(|f| !f.is_empty()) {
         return folder.into();
     }
