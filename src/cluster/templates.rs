@@ -104,3 +104,185 @@ fn obstacle(reason: &str, message: impl Into<String>) -> Obstacle {
         message: message.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::client::Body;
+
+    use super::*;
+    use crate::study::Identity;
+
+    fn study(of_cluster: bool) -> Study {
+        let spec = json!({
+            "objectives": [{"metric": "loss", "goal": "Minimize"}],
+            "parameters": [{"name": "units", "int": {"min": 1, "max": 2}}],
+            "algorithm": {"sampler": {"grid": {}}},
+            "trial": {"workflowTemplateRef": {"name": "ffnn", "clusterScope": of_cluster}},
+            "storage": {"outputPath": "s3://ml-data/runs"}
+        });
+        let identity = Identity {
+            name: "molding".into(),
+            namespace: "ml".into(),
+            uid: "u".into(),
+            generation: 1,
+            created: jiff::Timestamp::UNIX_EPOCH,
+            deleting: false,
+        };
+        Study::compile(identity, serde_json::from_value(spec).unwrap(), &[]).unwrap()
+    }
+
+    /// A template whose entrypoint runs one of the object that is named.
+    fn refers(name: &str) -> Value {
+        json!({"metadata": {"name": "ffnn"}, "spec": {"entrypoint": "fit", "templates": [
+            {"name": "fit", "steps": [[{"name": "a", "templateRef": {"name": name, "template": "fit"}}]]}
+        ]}})
+    }
+
+    fn leaf(strategy: &str) -> Value {
+        json!({"metadata": {"name": "ffnn"}, "spec": {"entrypoint": "fit", "templates": [
+            {"name": "fit", "container": {}, "outputs": {"artifacts": [{"name": "o", "artifactGC": {"strategy": strategy}}]}}
+        ]}})
+    }
+
+    fn failed(code: u16, reason: &str, name: &str) -> (u16, Value) {
+        let details = json!({"name": name});
+        (
+            code,
+            json!({"kind": "Status", "status": "Failure", "reason": reason, "code": code, "message": "no", "details": details}),
+        )
+    }
+
+    /// A client whose server answers so, and the paths that it is asked for.
+    fn server(answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static) -> (Client, Arc<Mutex<Vec<String>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (answer, seen) = (Arc::new(answer), Arc::clone(&asked));
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let path = request.uri().path().to_owned();
+            let (code, body) = answer(&path);
+            seen.lock().unwrap().push(path);
+            let body = Body::from(body.to_string().into_bytes());
+            let response = Response::builder().status(code).body(body).unwrap();
+            async move { Ok::<_, std::convert::Infallible>(response) }
+        });
+        (Client::new(service, "default"), asked)
+    }
+
+    async fn fails(
+        of_cluster: bool,
+        answer: impl Fn(&str) -> (u16, Value) + Send + Sync + 'static,
+    ) -> (String, String) {
+        let (client, _) = server(answer);
+        let obstacle = fetch(&client, &study(of_cluster)).await.unwrap_err();
+        (obstacle.reason, obstacle.message)
+    }
+
+    #[tokio::test]
+    async fn the_template_and_what_it_refers_to_are_read() {
+        let (client, asked) = server(|path| match path.rsplit_once('/').unwrap().1 {
+            "ffnn" => (200, refers("library")),
+            _ => (200, leaf("Never")),
+        });
+        fetch(&client, &study(false)).await.unwrap();
+        let base = "/apis/argoproj.io/v1alpha1/namespaces/ml/workflowtemplates";
+        assert_eq!(
+            *asked.lock().unwrap(),
+            [format!("{base}/ffnn"), format!("{base}/library")]
+        );
+        let (client, asked) = server(|_| (200, leaf("")));
+        fetch(&client, &study(true)).await.unwrap();
+        let base = "/apis/argoproj.io/v1alpha1/clusterworkflowtemplates";
+        assert_eq!(*asked.lock().unwrap(), [format!("{base}/ffnn")]);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_way_is_said() {
+        for (of_cluster, answer, reason, says) in [
+            (
+                false,
+                failed(404, "NotFound", "ffnn"),
+                "TemplateNotFound",
+                "there is no WorkflowTemplate ffnn in the namespace ml",
+            ),
+            (
+                true,
+                failed(404, "NotFound", "ffnn"),
+                "TemplateNotFound",
+                "there is no ClusterWorkflowTemplate ffnn: create",
+            ),
+            (
+                false,
+                failed(404, "NotFound", ""),
+                "TemplateNotFound",
+                "install Argo Workflows",
+            ),
+            (
+                false,
+                failed(403, "Forbidden", "ffnn"),
+                "TemplateForbidden",
+                "may not read the WorkflowTemplate ffnn",
+            ),
+            (
+                false,
+                failed(500, "InternalError", ""),
+                "TemplateUnreadable",
+                "cannot be read",
+            ),
+            (false, (200, json!([1])), "TemplateUnreadable", "cannot be read"),
+            (
+                false,
+                (200, leaf("OnWorkflowDeletion")),
+                "TemplateRefused",
+                "WorkflowTemplate ffnn: spec.templates[0].outputs",
+            ),
+            (
+                false,
+                (200, json!({"metadata": {"name": "ffnn"}})),
+                "TemplateRefused",
+                "spec.templates: is empty",
+            ),
+        ] {
+            let (found, message) = fails(of_cluster, move |_| answer.clone()).await;
+            assert_eq!(found, reason, "{message}");
+            assert!(message.contains(says), "{message}");
+        }
+        let library = |path: &str| match path.ends_with("ffnn") {
+            true => (200, refers("library")),
+            false => failed(404, "NotFound", "library"),
+        };
+        let (reason, message) = fails(false, library).await;
+        assert_eq!(reason, "TemplateNotFound");
+        assert!(
+            message.starts_with("WorkflowTemplate ffnn: templateRef: there is no WorkflowTemplate library"),
+            "{message}"
+        );
+    }
+
+    #[tokio::test]
+    async fn there_is_an_end_to_references() {
+        // Each object refers to another one.
+        let chain = |path: &str| (200, refers(&format!("{}x", path.rsplit_once('/').unwrap().1)));
+        let (reason, message) = fails(false, chain).await;
+        assert_eq!(reason, "TemplateRefused");
+        assert!(message.contains("more than 50"), "{message}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_does_not_answer_is_not_waited_for() {
+        let service = tower::service_fn(|_: Request<Body>| {
+            std::future::pending::<Result<Response<Body>, std::convert::Infallible>>()
+        });
+        let client = Client::new(service, "default");
+        let obstacle = fetch(&client, &study(false)).await.unwrap_err();
+        assert_eq!(obstacle.reason, "TemplateUnreadable");
+        assert!(
+            obstacle.message.contains("did not answer within 10 s"),
+            "{}",
+            obstacle.message
+        );
+    }
+}

@@ -3,6 +3,7 @@
 mod ends;
 mod manifests;
 mod properties;
+mod reached;
 mod templates;
 
 use jiff::Timestamp;

@@ -194,21 +194,26 @@ fn what_really_failed_counts() {
         (dag(&[own.clone(), taken.clone()]), &[], Failed, "`a`: main"),
         (dag(&[own.clone(), late.clone()]), &[], Failed, "`a`: main"),
         (
-            dag(&[taken.clone(), fine.clone(), hook.clone()]),
+            dag(&[taken.clone(), fine, hook.clone()]),
             &[],
             Preempted,
             "preempted, evicted or deleted: `b`: pod deleted",
         ),
         (
-            dag(&[taken.clone(), late.clone()]),
+            dag(&[taken.clone(), late]),
             &[],
             TimedOut,
             "longer than the 60 s of `trial.timeout`: `c`",
         ),
         (dag(&[hook]), &[], Failed, "`e`: main: Error (exit code 2)"),
         // What the pods say.
-        (dag(&[own.clone()]), &["Evicted"], Preempted, "deleted: Evicted"),
-        (dag(&[own.clone()]), &["Completed"], Failed, "`a`"),
+        (
+            dag(std::slice::from_ref(&own)),
+            &["Evicted"],
+            Preempted,
+            "deleted: Evicted",
+        ),
+        (dag(std::slice::from_ref(&own)), &["Completed"], Failed, "`a`"),
         (
             dag(&[own.clone(), taken]),
             &["Preempting"],
