@@ -11,12 +11,16 @@ use serde_json::{Value, json};
 
 use super::Obstacle;
 use crate::{
+    api::FieldErrors,
     study::Study,
     workflow::{Template, TemplateKey},
 };
 
 /// How many objects a study's template may refer to, directly and through others.
 const MOST: usize = 50;
+
+/// How much of what is wrong is said, in bytes: a condition's message is bounded.
+const LONGEST: usize = 16 << 10;
 
 /// How long one object may take to be read.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,7 +49,21 @@ pub async fn fetch(client: &Client, study: &Study) -> Result<Template, Obstacle>
         let other = get(client, &study.namespace, &next, &place).await?;
         others.insert(next, other);
     }
-    Template::check(study, &template, &others).map_err(|errors| obstacle("TemplateRefused", errors.to_string()))
+    Template::check(study, &template, &others).map_err(|errors| obstacle("TemplateRefused", said(&errors)))
+}
+
+/// All errors, one on each line, as far as there is room.
+fn said(errors: &FieldErrors) -> String {
+    let mut said = String::new();
+    for (i, error) in errors.0.iter().enumerate() {
+        let line: String = error.to_string().chars().take(LONGEST / 8).collect();
+        if said.len() + line.len() > LONGEST {
+            return format!("{said}and {} more", errors.0.len() - i);
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    said.trim_end().to_owned()
 }
 
 /// One object. `place` is what names it.
@@ -94,6 +112,7 @@ async fn get(client: &Client, namespace: &str, key: &TemplateKey, place: &str) -
                 "{place}: the controller may not read the {key}{scope}: give its service account the right to `get` it"
             ),
         )),
+        Ok(Err(Error::Api(status))) => Err(unreadable(format!("the API server says {}", status.message))),
         Ok(Err(error)) => Err(unreadable(error.to_string())),
     }
 }
@@ -269,6 +288,19 @@ mod tests {
         let (reason, message) = fails(false, chain).await;
         assert_eq!(reason, "TemplateRefused");
         assert!(message.contains("more than 50"), "{message}");
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_said() {
+        let mut errors = FieldErrors::default();
+        errors.push("a", "is wrong");
+        errors.push("b", "is wrong too");
+        assert_eq!(said(&errors), "a: is wrong\nb: is wrong too");
+        for _ in 0..100 {
+            errors.push("c", "x".repeat(1000));
+        }
+        let said = said(&errors);
+        assert!(said.len() < 17_000 && said.ends_with("\nand 84 more"), "{}", said.len());
     }
 
     #[tokio::test(start_paused = true)]
