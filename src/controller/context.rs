@@ -72,7 +72,9 @@ impl Access {
             is_written: template.as_ref().is_some_and(Template::is_written),
         };
         let connector = &context.connector;
-        let connected = connector.connect(client, &study.namespace, &study.spec.storage, repository).await;
+        let connected = connector
+            .connect(client, &study.namespace, &study.spec.storage, repository)
+            .await;
         let (connection, closed) = match connected {
             Ok(connection) => (Some(connection), None),
             Err(obstacle) => (None, Some(obstacle)),
@@ -145,11 +147,23 @@ impl Context {
         }
         let (context, entry) = (self.clone(), entry.clone());
         self.tasks.spawn(async move {
+            let under_way = UnderWay { entry, work };
             let result = task.await;
-            if let Some(wait) = context.noted(&entry, work, result) {
+            if let Some(wait) = context.noted(&under_way.entry, work, result) {
                 tokio::time::sleep(wait).await;
             }
-            entry.note(|state| state.busy.remove(&work));
         });
+    }
+}
+
+/// A piece of work while it is done; however it ends, it may be begun anew then.
+struct UnderWay {
+    entry: Arc<Entry>,
+    work: Work,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.entry.note(|state| state.busy.remove(&self.work));
     }
 }
