@@ -7,26 +7,79 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-/// What `build.sh` builds.
-const PROGRAMS: [&str; 2] = ["etcd", "kube-apiserver"];
-
-/// The folder with the programs: `$KUBEBUILDER_ASSETS`, or one in the user's cache, where they are built if they are not there yet.
-pub fn folder() -> PathBuf {
-    if let Some(folder) = env::var_os("KUBEBUILDER_ASSETS").filter(|f| !f.is_empty()) {
-        return folder.into();
-    }
-    let folder = cache();
-    let parent = folder.parent().expect("the cache is a folder in a folder");
-    fs::create_dir_all(parent).unwrap_or_else(|e| panic!("{}: {e}", parent.display()));
-    // Several tests may start at once: the first builds, the others wait for it.
-    let lock = fs::File::create(folder.with_extension("lock")).unwrap();
-    lock.lock().unwrap();
-    if !PROGRAMS.iter().all(|program| folder.join(program).is_file()) {
-        build(&folder);
-    }
-    folder
+/// Programs that a script in this folder builds, once for all tests.
+pub struct Kit {
+    /// Of its folder in the cache: what is built, and the version of the recipe.
+    pub name: &'static str,
+    /// What it holds.
+    pub programs: &'static [&'static str],
+    /// What builds it into the folder that it is given.
+    pub script: &'static str,
+    /// How long that takes, about.
+    pub takes: &'static str,
+    /// The environment variable that names a folder which has the programs already.
+    pub variable: &'static str,
 }
 
+/// The servers.
+const SERVERS: Kit = Kit {
+    name: "envtest-1.34.4",
+    programs: &["etcd", "kube-apiserver"],
+    script: "build.sh",
+    takes: "5 minutes",
+    variable: "KUBEBUILDER_ASSETS",
+};
+
+/// The folder with the servers' programs.
+pub fn folder() -> PathBuf {
+    SERVERS.folder()
+}
+
+impl Kit {
+    /// The folder with the programs: the one that the variable names, or one in the user's cache, where they are built if they are not there yet.
+    pub fn folder(&self) -> PathBuf {
+        if let Some(folder) = env::var_os(self.variable).filter(|f| !f.is_empty()) {
+            return folder.into();
+        }
+        let folder = cache().join(self.name);
+        let parent = folder.parent().expect("the cache is a folder in a folder");
+        fs::create_dir_all(parent).unwrap_or_else(|e| panic!("{}: {e}", parent.display()));
+        // Several tests may start at once: the first builds, the others wait for it.
+        let lock = fs::File::create(parent.join(format!("{}.lock", self.name))).unwrap();
+        lock.lock().unwrap();
+        if !self.programs.iter().all(|program| folder.join(program).is_file()) {
+            self.build(&folder);
+        }
+        folder
+    }
+
+    /// Builds into a folder of another name first, so that a half-built one is never taken for the whole.
+    fn build(&self, folder: &Path) {
+        let (programs, script) = (self.programs.join(", "), self.script);
+        eprintln!(
+            "building {programs} into {}: about {}, once",
+            folder.display(),
+            self.takes
+        );
+        let unfinished = folder.with_file_name(format!("{}.unfinished", self.name));
+        let _ = fs::remove_dir_all(&unfinished);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(script);
+        let done = Command::new("sh")
+            .arg(path)
+            .arg(&unfinished)
+            .stdout(Stdio::null())
+            .status();
+        assert!(
+            done.as_ref().is_ok_and(|status| status.success()),
+            "tests/support/{script}: {done:?}; it needs go, or set {} to a folder with {programs}",
+            self.variable
+        );
+        let _ = fs::remove_dir_all(folder);
+        fs::rename(&unfinished, folder).unwrap();
+    }
+}
+
+/// Where programs are kept: `$HYPERSTUDY_TEST_CACHE`, or a folder in the user's cache.
 fn cache() -> PathBuf {
     if let Some(folder) = env::var_os("HYPERSTUDY_TEST_CACHE").filter(|f| !f.is_empty()) {
         return folder.into();
@@ -36,29 +89,7 @@ fn cache() -> PathBuf {
         .map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
     let cache = cache.expect("set HOME, HYPERSTUDY_TEST_CACHE or KUBEBUILDER_ASSETS");
-    cache.join("hyperstudy").join("envtest-1.34.4")
-}
-
-/// Builds into a folder of another name first, so that a half-built one is never taken for the whole.
-fn build(folder: &Path) {
-    eprintln!(
-        "building etcd and kube-apiserver into {}: about 5 minutes, once",
-        folder.display()
-    );
-    let unfinished = folder.with_extension("unfinished");
-    let _ = fs::remove_dir_all(&unfinished);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/build.sh");
-    let done = Command::new("sh")
-        .arg(script)
-        .arg(&unfinished)
-        .stdout(Stdio::null())
-        .status();
-    assert!(
-        done.as_ref().is_ok_and(|status| status.success()),
-        "tests/support/build.sh: {done:?}; it needs go, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver"
-    );
-    let _ = fs::remove_dir_all(folder);
-    fs::rename(&unfinished, folder).unwrap();
+    cache.join("hyperstudy")
 }
 
 /// A running program that is killed, and its folder removed, when this is dropped or the test's process ends, however it ends:
