@@ -4,11 +4,12 @@ use std::{
     env, fs, io,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    time::Duration,
 };
 
 /// What `build.sh` builds.
-const PROGRAMS: [&str; 2] = ["etcd", "kube-apiserver"];
+const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "versitygw"];
 
 /// The folder with the programs: `$KUBEBUILDER_ASSETS`, or one in the user's cache, where they are built if they are not there yet.
 pub fn folder() -> PathBuf {
@@ -39,34 +40,33 @@ fn cache() -> PathBuf {
     cache.join("hyperstudy").join("envtest-1.34.4")
 }
 
-/// Builds into a folder of another name first, so that a half-built one is never taken for the whole.
+/// Builds those that are not there yet.
 fn build(folder: &Path) {
     eprintln!(
-        "building etcd and kube-apiserver into {}: about 5 minutes, once",
+        "building {} into {}: about 8 minutes, once",
+        PROGRAMS.join(", "),
         folder.display()
     );
-    let unfinished = folder.with_extension("unfinished");
-    let _ = fs::remove_dir_all(&unfinished);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/build.sh");
     let done = Command::new("sh")
         .arg(script)
-        .arg(&unfinished)
+        .arg(folder)
         .stdout(Stdio::null())
         .status();
     assert!(
         done.as_ref().is_ok_and(|status| status.success()),
-        "tests/support/build.sh: {done:?}; it needs go, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver"
+        "tests/support/build.sh: {done:?}; it needs go, or set KUBEBUILDER_ASSETS to a folder with {}",
+        PROGRAMS.join(", ")
     );
-    let _ = fs::remove_dir_all(folder);
-    fs::rename(&unfinished, folder).unwrap();
 }
 
 /// A running program that is killed, and its folder removed, when this is dropped or the test's process ends, however it ends:
 /// a shell holds the other end of a pipe, which the system closes then.
 pub struct Running {
     shell: Child,
-    _pipe: ChildStdin,
+    pipe: Option<ChildStdin>,
     log: PathBuf,
+    pid: PathBuf,
 }
 
 /// `$0` is the folder, the rest the program and its arguments. A job in the background would not get the pipe by itself.
@@ -75,6 +75,7 @@ trap '' INT
 exec 3<&0
 "$@" </dev/null 3<&- &
 program=$!
+echo "$program" >.pid && mv .pid pid
 { cat <&3 >/dev/null; kill -9 "$program"; } 2>/dev/null &
 wait "$program"
 status=$?
@@ -100,8 +101,9 @@ impl Running {
         let pipe = shell.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Self {
             shell,
-            _pipe: pipe,
+            pipe: Some(pipe),
             log,
+            pid: folder.join("pid"),
         })
     }
 
@@ -110,11 +112,44 @@ impl Running {
         !matches!(self.shell.try_wait(), Ok(None))
     }
 
+    /// Its process id; `None` until it has started.
+    pub fn pid(&self) -> Option<i32> {
+        fs::read_to_string(&self.pid).ok()?.trim().parse().ok()
+    }
+
+    /// Kills it at once; comes back when it is gone.
+    pub fn kill(mut self) {
+        drop(self.pipe.take());
+        let _ = self.shell.wait();
+    }
+
+    /// Waits until it ends by itself; its exit status, that of the shell being the same.
+    pub fn end(mut self) -> io::Result<ExitStatus> {
+        // `wait` of the standard library would close the pipe first.
+        loop {
+            if let Some(status) = self.shell.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// All of its log.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// The end of its log.
     pub fn last_words(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
     }
+}
+
+/// A new folder for a program; the shell that runs it removes it.
+pub fn own_folder() -> io::Result<PathBuf> {
+    let folder = tempfile::Builder::new().prefix("hyperstudy-test-").tempdir()?;
+    Ok(folder.keep())
 }
 
 /// Ports on loopback that were free a moment ago.
