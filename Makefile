@@ -3,7 +3,7 @@
 HYPERSTUDY_SHARED ?= ../shared
 export HYPERSTUDY_SHARED
 
-.PHONY: quickstart install test lint crds bench fuzz
+.PHONY: quickstart install test e2e lint crds bench fuzz
 
 ## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
@@ -18,6 +18,11 @@ install:
 ## All tests; the first time they build etcd and kube-apiserver from their Go modules.
 test:
 	cargo test
+
+## The scenarios on a real cluster with Argo and S3, which KUBECONFIG and the variables in tests/e2e/run.py name; SCENARIOS chooses some of them.
+e2e:
+	cargo build --quiet
+	python3 tests/e2e/run.py $(SCENARIOS)
 
 ## What has to be clean before a commit.
 lint:

@@ -9,6 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use hyperstudy::{
     api::schema,
+    controller,
     local::{self, RunOptions, exit, load::Choice, validate::validate},
     suggest,
 };
@@ -29,6 +30,8 @@ enum Command {
     Validate(Validate),
     /// Serve the samplers as JSON Lines on standard input and output: study, ask, tell, observe.
     Suggest,
+    /// Run the studies of a Kubernetes cluster: each trial is an Argo Workflow.
+    Controller(Box<controller::Options>),
     /// Print the CustomResourceDefinitions.
     Crd(Crd),
 }
@@ -83,6 +86,11 @@ impl What {
 }
 
 impl Cli {
+    /// Whether it is to work on many studies at a time.
+    pub fn serves_many(&self) -> bool {
+        matches!(self.command, Command::Controller(_))
+    }
+
     /// Does what the command line says; gives the exit status.
     pub async fn run(self) -> u8 {
         match self.command {
@@ -116,6 +124,7 @@ impl Cli {
             Command::Suggest => {
                 or_fault(suggest::serve(io::stdin().lock(), io::stdout().lock()).map_err(|e| e.to_string()))
             }
+            Command::Controller(options) => or_fault(controller::run(*options).await.map_err(|e| e.to_string())),
             Command::Crd(Crd { dir }) => or_fault(crd(dir.as_deref())),
         }
     }

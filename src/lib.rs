@@ -7,6 +7,7 @@ pub mod expr;
 pub mod local;
 pub mod metrics;
 pub mod report;
+pub mod results;
 pub mod sampler;
 pub mod space;
 pub mod storage;

@@ -5,9 +5,21 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Builder;
 
-/// One thread: what it does besides waiting is little, and handing it from thread to thread would cost more.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    ExitCode::from(cli::Cli::parse().run().await)
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = if cli.serves_many() {
+        Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    } else {
+        // What one study does besides waiting is little, and handing it from thread to thread would cost more.
+        Builder::new_current_thread().enable_all().build()
+    };
+    match runtime {
+        Ok(runtime) => ExitCode::from(runtime.block_on(cli.run())),
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -9,13 +9,26 @@ use std::{
 };
 
 /// The rooms from the bottom up: each uses only those before it. What is not a room (`main.rs`, `cli.rs`) is on top.
-const ROOMS: [&str; 10] = [
-    "api", "expr", "space", "sampler", "metrics", "study", "report", "suggest", "storage", "local",
+const ROOMS: [&str; 14] = [
+    "api",
+    "expr",
+    "space",
+    "sampler",
+    "metrics",
+    "study",
+    "report",
+    "suggest",
+    "workflow",
+    "storage",
+    "results",
+    "local",
+    "cluster",
+    "controller",
 ];
 
 /// The rooms that only compute: the same input, the same output.
-const PURE: [&str; 8] = [
-    "api", "expr", "space", "sampler", "metrics", "study", "report", "suggest",
+const PURE: [&str; 9] = [
+    "api", "expr", "space", "sampler", "metrics", "study", "report", "suggest", "workflow",
 ];
 
 /// What a pure room does not name, and why.

@@ -107,6 +107,41 @@ async fn a_study_changes_freely_until_it_starts() {
 }
 
 #[tokio::test]
+async fn the_s3_server_stays_once_a_study_has_started_and_its_credentials_may_change() {
+    let cluster = Cluster::studies().await;
+    let mut wrong = Wrong::default();
+    let old = with(&with(&study(), &updates::full("moving")), &updates::with_server());
+    let old = cluster.create(&old, false).await.unwrap();
+    for change in updates::locked_with_server() {
+        let new = with(&old, &change);
+        wrong.taken(
+            &change,
+            &check::check_update(&old, &new),
+            cluster.replace(&new, true).await,
+        );
+    }
+    let old = cluster.started(&old).await;
+    for change in updates::locked_with_server() {
+        let new = with(&old, &change);
+        let case = Case::new(change, "spec.storage", "so `storage` cannot be changed any more");
+        wrong.refused(
+            &case,
+            &check::check_update(&old, &new),
+            cluster.replace(&new, true).await,
+            STUDY,
+        );
+    }
+    for change in updates::free_with_server() {
+        let new = with(&old, &change);
+        wrong.taken(
+            &change,
+            &check::check_update(&old, &new),
+            cluster.replace(&new, true).await,
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_shutdown_is_for_good() {
     let cluster = Cluster::studies().await;
     let mut wrong = Wrong::default();

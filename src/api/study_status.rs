@@ -172,4 +172,8 @@ pub struct ResultPaths {
     /// `report.html`: charts and a table in one file that opens offline.
     #[schemars(length(max = 2048))]
     pub report: String,
+    /// Which state of the trials the files show; another one whenever that changes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 16))]
+    pub revision: String,
 }

@@ -6,7 +6,7 @@ use super::Obstacle;
 use crate::{api::Storage, storage::Store};
 
 /// What the controller was told about S3 when it was started.
-#[derive(Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct Settings {}
 
 /// A client of the S3 server of a study in `namespace`. `template_repository` is the `artifactRepositoryRef` of the

@@ -10,12 +10,12 @@ use super::{
     error::RunError,
     health,
     process::Order,
-    results,
     runner::Runner,
 };
 use crate::{
     api::{self, TrialStatus},
     metrics::{MAX_BYTES, MetricsError},
+    results,
     storage::{ClaimError, Location, Owner, StorageError},
     study::{self, Action, Failure, Folder, Run, RunState},
 };
@@ -87,13 +87,13 @@ impl Runner {
     fn noted<T>(&mut self, result: Result<T, StorageError>, now: Timestamp) -> Result<Option<T>, RunError> {
         match result {
             Ok(value) => {
-                self.backoff.worked(self.ledger.storage_mut());
+                self.ledger.storage_mut().worked();
                 Ok(Some(value))
             }
             Err(error) => {
                 self.check_disk()?;
                 self.view.say(&format!("storage fails and is tried again: {error}"));
-                self.backoff.failed(self.ledger.storage_mut(), error.to_string(), now);
+                self.ledger.storage_mut().failed(error.to_string(), now);
                 Ok(None)
             }
         }

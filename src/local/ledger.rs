@@ -199,7 +199,16 @@ impl State {
         match entry {
             Entry::Study(study) => self.study = Some(*study),
             Entry::Trial(trial) => self.create(*trial, space)?,
-            Entry::Status(entry) => self.known(entry.number)?.take(entry.status),
+            Entry::Status(entry) => {
+                let attempt = entry.status.attempt;
+                let trial = self.known(entry.number)?;
+                if trial.take(entry.status) {
+                    trial.run = Some(Run {
+                        attempt,
+                        state: RunState::Active,
+                    });
+                }
+            }
             Entry::Reports(entry) => {
                 let trial = self.known(entry.number)?;
                 trial.reports = entry.into_reports();
@@ -233,24 +242,6 @@ impl State {
             ..Trial::default()
         });
         Ok(())
-    }
-}
-
-impl Trial {
-    /// Takes a new status. A new attempt has a run of its own and has reported nothing; a finished trial's file is done with.
-    fn take(&mut self, status: TrialStatus) {
-        if status.attempt != self.status.attempt {
-            self.run = Some(Run {
-                attempt: status.attempt,
-                state: RunState::Active,
-            });
-            self.metrics = None;
-            self.reports = Default::default();
-        }
-        if status.phase.is_finished() {
-            self.metrics = None;
-        }
-        self.status = status;
     }
 }
 

@@ -18,7 +18,6 @@ mod log_tail;
 mod open;
 mod orphans;
 pub mod process;
-mod results;
 mod runner;
 pub mod s3;
 mod summary;

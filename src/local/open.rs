@@ -9,7 +9,6 @@ use super::{
     entry::{Entry, StudyEntry},
     environment::{Environment, S3},
     error::RunError,
-    health::Backoff,
     layout::Layout,
     ledger::Ledger,
     load::{self, Checked, Choice, Loaded},
@@ -109,7 +108,6 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         folder,
         environment,
         view,
-        backoff: Backoff::default(),
         attempts,
     };
     let result = runner.run().await;

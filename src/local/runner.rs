@@ -12,7 +12,6 @@ use super::{
     attempt::{Prepared, Program},
     environment::Environment,
     error::{RunError, exit},
-    health::Backoff,
     layout::Layout,
     ledger::Ledger,
     process::Order,
@@ -38,7 +37,6 @@ pub(super) struct Runner {
     pub folder: Location,
     pub environment: Environment,
     pub view: View,
-    pub backoff: Backoff,
     pub attempts: Attempts,
 }
 

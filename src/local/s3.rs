@@ -65,7 +65,7 @@ impl Server {
             region: REGION.to_owned(),
             access_key,
             secret_key,
-            session_token: None,
+            ..Endpoint::default()
         };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(serve(listener, service.build(), stopped));

@@ -7,6 +7,7 @@ mod columns;
 mod html;
 mod json;
 mod parcoords;
+mod reread;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use crate::{
 
 pub use html::report;
 pub use json::{best_result, study_config};
+pub use reread::intermediate_reports;
 pub use rows::study_results;
 
 /// The names of the result files in a study's folder.

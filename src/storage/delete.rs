@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::{
     Listed, Location, StorageError, Store,
-    error::sent,
+    error::{is_missing, sent},
     object::{self, quoted},
 };
 use crate::api::ObjectVersion;
@@ -66,8 +66,11 @@ impl Store {
         Ok(left)
     }
 
-    /// Deletes the very versions that were listed; what the server will not delete, or what is another version by now, stays.
-    pub(super) async fn delete_listed(&self, folder: &Location, listed: &[Listed]) -> Result<(), StorageError> {
+    /// Deletes the very versions that were listed below `folder`; what the server will not delete, or what is another version by now, stays.
+    ///
+    /// # Errors
+    /// What may work later.
+    pub async fn delete_listed(&self, folder: &Location, listed: &[Listed]) -> Result<(), StorageError> {
         for batch in listed.chunks(BATCH) {
             self.delete(folder, batch, Which::Listed).await?;
         }
@@ -162,7 +165,7 @@ impl Store {
         }
         match sending {
             Ok(_) => Ok(true),
-            Err(e) if matches!(sent(&e), Some((code, 404)) if code != "NoSuchBucket") => Ok(true),
+            Err(e) if is_missing(&e) => Ok(true),
             Err(e) => keeps(self.attempt("delete", folder).failed(&e)).map(|()| false),
         }
     }

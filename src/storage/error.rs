@@ -6,8 +6,13 @@ use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
 };
+use aws_smithy_runtime_api::client::result::DispatchFailure;
+use rustls::CertificateError;
 
-use super::Location;
+use super::{
+    Location,
+    reach::{TooNear, cause},
+};
 
 /// Why something in S3 could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +59,27 @@ pub enum StorageError {
     /// No answer, or none in time.
     #[error("{at}: the S3 server at {endpoint} cannot be reached, or does not answer in time")]
     Unreachable {
+        /// Where.
+        at: String,
+        /// The server's address.
+        endpoint: String,
+    },
+    /// There is no TLS with the server that can be relied on.
+    #[error("{at}: the S3 server at {endpoint} cannot be trusted: {why}")]
+    Untrusted {
+        /// Where.
+        at: String,
+        /// The server's address.
+        endpoint: String,
+        /// Why, and what to do.
+        why: &'static str,
+    },
+    /// The server's name leads to an address that is not connected to.
+    #[error(
+        "{at}: the S3 server at {endpoint} may not be used, for its name leads to a loopback or link-local address: \
+         name another server, or have the controller's flag --allow-endpoint name this one"
+    )]
+    TooNear {
         /// Where.
         at: String,
         /// The server's address.
@@ -140,6 +166,15 @@ pub(super) fn sent<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -
     }
 }
 
+/// Whether an answer says that the object is not there, and not something else that a server knows nothing of.
+pub(super) fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    // An answer without a body, as to HEAD, has no code of its own: a missing bucket looks like a missing object.
+    matches!(
+        sent(error),
+        Some(("NoSuchKey" | "NoSuchVersion" | "NotFound" | "", 404))
+    )
+}
+
 impl Attempt<'_> {
     /// What an error of the client means.
     pub fn failed<E: ProvideErrorMetadata>(&self, error: &SdkError<E, HttpResponse>) -> StorageError {
@@ -150,6 +185,7 @@ impl Attempt<'_> {
             }
             SdkError::ResponseError(e) => self.refused("", e.raw().status().as_u16()),
             SdkError::DispatchFailure(e) if e.is_user() => self.refused("", 0),
+            SdkError::DispatchFailure(e) => self.unconnected(e),
             SdkError::ConstructionFailure(_) => self.refused("", 0),
             _ => self.unreachable(),
         }
@@ -166,7 +202,9 @@ impl Attempt<'_> {
                 | "ExpiredToken"
                 | "InvalidToken"
                 | "NotSignedUp"
-                | "TokenRefreshRequired",
+                | "TokenRefreshRequired"
+                // versitygw's word for an access key that it does not know, with the status of a missing object.
+                | "XAdminUserNotFound",
                 _,
             ) => StorageError::BadCredentials { at },
             ("PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed", _) | (_, 300..=399) => {
@@ -184,11 +222,47 @@ impl Attempt<'_> {
         }
     }
 
+    /// No connection, or one that broke off.
+    fn unconnected(&self, failure: &DispatchFailure) -> StorageError {
+        let (at, endpoint) = (self.at.to_string(), self.endpoint.to_owned());
+        let Some(error) = failure.as_connector_error() else {
+            return self.unreachable();
+        };
+        if cause::<TooNear>(error).is_some() {
+            return StorageError::TooNear { at, endpoint };
+        }
+        match cause::<rustls::Error>(error).map(distrust) {
+            Some(why) => StorageError::Untrusted { at, endpoint, why },
+            None => self.unreachable(),
+        }
+    }
+
     /// No answer, or one that broke off.
     pub fn unreachable(&self) -> StorageError {
         StorageError::Unreachable {
             at: self.at.to_string(),
             endpoint: self.endpoint.to_owned(),
         }
+    }
+}
+
+/// Why a server is not trusted, without anything that it said.
+fn distrust(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate is of an authority that is not trusted; give that authority's certificate as `caSecret`"
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "its certificate is for another name; name the server as its certificate does",
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => "its certificate has expired, or is not valid yet",
+        rustls::Error::InvalidCertificate(_) => "its certificate cannot be verified",
+        rustls::Error::InvalidMessage(_) => "it does not speak TLS; where it should not, say `insecure: true`",
+        _ => "it and hyperstudy find no way to speak TLS with one another",
     }
 }

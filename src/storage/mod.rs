@@ -1,14 +1,18 @@
 //! S3: folders of studies and trials, result files, conditional writes, deletion. The only place that talks to an S3 server.
 
 mod claim;
+mod connector;
 mod delete;
+mod encryption;
+mod endpoint;
 mod error;
 mod listing;
 mod location;
 mod object;
+mod reach;
 mod transfer;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_s3::{
     Client,
@@ -19,43 +23,17 @@ use aws_sdk_s3::{
 };
 
 pub use claim::{ClaimError, Owner};
+pub use connector::{Authorities, AuthoritiesError, Trust, connector, has_system_authorities, plain_http};
 pub use delete::Leftover;
+pub use encryption::Encryption;
+pub use endpoint::{Endpoint, Server};
 pub use error::StorageError;
 pub use listing::Listed;
 pub use location::{Location, LocationError};
-pub use object::Object;
+pub use object::{Condition, Object};
+pub use reach::{Reach, is_near};
 
 use error::Attempt;
-
-/// An S3 server and who asks it. Nothing is ever taken from the environment.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Its address with the scheme, e.g. `http://127.0.0.1:9000`.
-    pub url: String,
-    /// The region that requests are signed for.
-    pub region: String,
-    /// The access key.
-    pub access_key: String,
-    /// The secret key.
-    pub secret_key: String,
-    /// Of temporary credentials, their token.
-    pub session_token: Option<String>,
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // No secrets in logs.
-        f.debug_struct("Endpoint")
-            .field("url", &self.url)
-            .field("region", &self.region)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A connector for servers without TLS, which keeps connections open between requests.
-pub fn plain_http() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_http()
-}
 
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -70,10 +48,11 @@ const BACKOFF: Duration = Duration::from_secs(5);
 pub struct Store {
     client: Client,
     endpoint: String,
+    encryption: Encryption,
 }
 
 impl Store {
-    /// A store at `endpoint`, reached through `http`: [`plain_http`], or a connector with TLS. Connects when first used.
+    /// A store at `endpoint`, reached through `http`: [`plain_http`], or a [`connector`] for TLS. Connects when first used.
     pub fn new(endpoint: &Endpoint, http: SharedHttpClient) -> Self {
         let credentials = Credentials::new(
             &endpoint.access_key,
@@ -87,7 +66,9 @@ impl Store {
             .endpoint_url(&endpoint.url)
             .region(Region::new(endpoint.region.clone()))
             .credentials_provider(credentials)
-            .force_path_style(true)
+            .force_path_style(endpoint.is_by_path())
+            // A bucket's name alone must not lead to another server.
+            .disable_s3_express_session_auth(true)
             .http_client(http)
             .retry_config(
                 RetryConfig::standard()
@@ -95,6 +76,7 @@ impl Store {
                     .with_initial_backoff(Duration::from_millis(200))
                     .with_max_backoff(BACKOFF),
             )
+            .retry_classifier(reach::NotAgain)
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT)
@@ -108,6 +90,7 @@ impl Store {
         Self {
             client: Client::from_conf(config),
             endpoint: endpoint.url.clone(),
+            encryption: endpoint.encryption.clone(),
         }
     }
 

@@ -5,7 +5,7 @@ use aws_sdk_s3::{
     primitives::{ByteStream, DateTime},
 };
 
-use super::{Location, StorageError, Store, error::sent};
+use super::{Location, StorageError, Store, error::is_missing};
 use crate::api::ObjectVersion;
 
 /// An object that was read whole.
@@ -32,12 +32,10 @@ impl Store {
         if at.key().is_empty() {
             return Ok(None);
         }
-        match self.client.get_object().bucket(at.bucket()).key(at.key()).send().await {
+        match self.get_request(at).await?.send().await {
             Ok(found) => Ok(Some(found)),
-            Err(e) => match sent(&e) {
-                Some((code, 404)) if code != "NoSuchBucket" => Ok(None),
-                _ => Err(self.attempt("read", at).failed(&e)),
-            },
+            Err(e) if is_missing(&e) => Ok(None),
+            Err(e) => Err(self.attempt("read", at).failed(&e)),
         }
     }
 
@@ -78,10 +76,9 @@ impl Store {
         if at.key().is_empty() {
             return Ok(None);
         }
-        match self.client.head_object().bucket(at.bucket()).key(at.key()).send().await {
+        match self.head_request(at).await?.send().await {
             Ok(found) => Ok(Some(version(found.e_tag(), found.last_modified()))),
-            // An answer to HEAD has no body: a missing bucket looks like a missing object.
-            Err(e) if matches!(sent(&e), Some((_, 404))) => Ok(None),
+            Err(e) if is_missing(&e) => Ok(None),
             Err(e) => Err(self.attempt("look at", at).failed(&e)),
         }
     }
@@ -102,8 +99,11 @@ impl Store {
         self.put_if(at, bytes, content_type, Condition::Always).await
     }
 
-    /// Writes an object where `condition` holds; [`StorageError::Changed`] where not.
-    pub(super) async fn put_if(
+    /// Writes an object where `condition` holds.
+    ///
+    /// # Errors
+    /// [`StorageError::Changed`] where the condition does not hold; what the server refuses.
+    pub async fn put_if(
         &self,
         at: &Location,
         bytes: Vec<u8>,
@@ -111,10 +111,8 @@ impl Store {
         condition: Condition<'_>,
     ) -> Result<(), StorageError> {
         let request = self
-            .client
-            .put_object()
-            .bucket(at.bucket())
-            .key(at.key())
+            .put_request(at)
+            .await?
             .content_type(content_type)
             .body(ByteStream::from(bytes));
         let request = match condition {
@@ -130,8 +128,8 @@ impl Store {
 }
 
 /// What must hold for a write to happen.
-#[derive(Clone, Copy)]
-pub(super) enum Condition<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Condition<'a> {
     /// Nothing.
     Always,
     /// There is no such object.

@@ -427,7 +427,7 @@ async fn answering(answers: Vec<&'static str>) -> Store {
         region: "us-east-1".to_owned(),
         access_key: "key".to_owned(),
         secret_key: "secret".to_owned(),
-        session_token: None,
+        ..Endpoint::default()
     };
     Store::new(&endpoint, plain_http())
 }

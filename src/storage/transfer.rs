@@ -88,15 +88,7 @@ impl Store {
         let body = ByteStream::from_path(path)
             .await
             .map_err(|e| StorageError::local(path)(std::io::Error::other(e)))?;
-        match self
-            .client
-            .put_object()
-            .bucket(at.bucket())
-            .key(at.key())
-            .body(body)
-            .send()
-            .await
-        {
+        match self.put_request(at).await?.body(body).send().await {
             Ok(_) => Ok(()),
             Err(e) => Err(self.attempt("write", at).failed(&e)),
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Ranking, Snapshot, Study, status};
+use super::{Owner, Ranking, Snapshot, Study, status};
 use crate::api::{Shutdown, TrialPhase};
 
 /// Why a study starts nothing new any more. The variant's name is the reason that users see.
@@ -18,6 +18,8 @@ pub enum Ending {
     TargetReached,
     /// `shutdown: Terminate`.
     Terminated,
+    /// The Workflow that owns it is over.
+    OwnerFinished,
     /// The budget's duration is over.
     DurationOver,
     /// `shutdown: Stop`.
@@ -49,6 +51,8 @@ impl Ending {
             Some(Self::TargetReached)
         } else if study.spec.shutdown == Some(Shutdown::Terminate) {
             Some(Self::Terminated)
+        } else if snapshot.owner == Owner::Over {
+            Some(Self::OwnerFinished)
         } else if is_over(duration_end(study, snapshot, now)) {
             Some(Self::DurationOver)
         } else if study.spec.shutdown == Some(Shutdown::Stop) {
@@ -68,6 +72,7 @@ impl Ending {
             | Self::TooManyFailedTrials
             | Self::TargetReached
             | Self::Terminated
+            | Self::OwnerFinished
             | Self::DurationOver => true,
             Self::Stopped | Self::TrialsUsed | Self::Exhausted => false,
         }
@@ -91,6 +96,7 @@ impl Ending {
             Self::TooManyFailedTrials => "TooManyFailedTrials",
             Self::TargetReached => "TargetReached",
             Self::Terminated => "Terminated",
+            Self::OwnerFinished => "OwnerFinished",
             Self::DurationOver => "DurationOver",
             Self::Stopped => "Stopped",
             Self::TrialsUsed => "TrialsUsed",
@@ -106,6 +112,7 @@ impl Ending {
             Self::TooManyFailedTrials => "as many trials failed as budget.failedTrials allows",
             Self::TargetReached => "a trial reached the objective's target",
             Self::Terminated => "ended by shutdown: Terminate",
+            Self::OwnerFinished => "the Workflow that owns the study is over",
             Self::DurationOver => "budget.duration is over",
             Self::Stopped => "ended by shutdown: Stop",
             Self::TrialsUsed => "all trials of budget.trials were run",

@@ -15,14 +15,16 @@ mod retention;
 mod snapshot;
 mod status;
 mod trial;
+mod unusable;
 
 pub use action::{Action, Plan, Requirement, Step};
 pub use compile::{DEFAULT_OUTPUT_PATH, Identity, Study};
 pub use ending::Ending;
 pub use plan::plan;
 pub use ranking::Ranking;
-pub use snapshot::{Failure, Folder, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written};
+pub use snapshot::{Failure, Folder, Owner, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written};
 pub use trial::started;
+pub use unusable::unusable;
 
 use std::time::Duration;
 

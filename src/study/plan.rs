@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{
-    Action, Ending, Folder, Plan, RESULTS_INTERVAL, Ranking, Requirement, STORAGE_PATIENCE, Snapshot, Step, Study, TOP,
-    ending, proposals, retention, status,
+    Action, Ending, Folder, Owner, Plan, RESULTS_INTERVAL, Ranking, Requirement, STORAGE_PATIENCE, Snapshot, Step,
+    Study, TOP, ending, proposals, retention, status,
     trial::{self, Wish},
 };
 use crate::api::{OnDelete, StudyPhase};
@@ -70,7 +70,8 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     } else {
         steps.extend(release_trials(snapshot, &steps));
     }
-    let deleted_at = status::deleted_at(study, &status).filter(|_| status.phase.is_finished() && !study.deleting);
+    let may_go = status.phase.is_finished() && !study.deleting && snapshot.owner != Owner::Active;
+    let deleted_at = status::deleted_at(study, &status).filter(|_| may_go);
     if deleted_at.is_some_and(|at| at <= now) {
         steps.push(bound(study, Action::DeleteStudy));
     }

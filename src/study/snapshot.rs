@@ -1,6 +1,6 @@
 //! What was observed of a study, at one moment or, where caches lag, at several.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -27,6 +27,20 @@ pub struct Snapshot {
     pub storage: StorageHealth,
     /// The result files as they were last written.
     pub written: Option<Written>,
+    /// How the Workflow that owns the study stands, where one does.
+    pub owner: Owner,
+}
+
+/// How the Workflow that owns a study stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// No Workflow owns it.
+    #[default]
+    None,
+    /// It is not over.
+    Active,
+    /// It is over, or gone.
+    Over,
 }
 
 impl Snapshot {
@@ -88,6 +102,21 @@ impl Trial {
             }
             _ => None,
         }
+    }
+
+    /// Takes a status that was recorded. A new attempt has reported nothing yet, a finished trial's file is done with; gives whether the
+    /// attempt is a new one, whose run is another.
+    pub fn take(&mut self, status: TrialStatus) -> bool {
+        let is_new = status.attempt != self.status.attempt;
+        if is_new {
+            self.run = None;
+            self.reports = Default::default();
+        }
+        if is_new || status.phase.is_finished() {
+            self.metrics = None;
+        }
+        self.status = status;
+        is_new
     }
 
     /// Whether its outcome is recorded.
@@ -167,6 +196,37 @@ pub struct StorageHealth {
     pub retry_at: Option<Timestamp>,
     /// What went wrong last, for people.
     pub message: String,
+    /// How many calls have failed in a row.
+    pub failures: u32,
+}
+
+/// The first wait after a failure, and the longest; each is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+impl StorageHealth {
+    /// Notes a failure at `now` that `message` tells of.
+    pub fn failed(&mut self, message: String, now: Timestamp) {
+        let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(5)).min(LONGEST_WAIT);
+        self.failures = self.failures.saturating_add(1);
+        self.failing_since.get_or_insert(now);
+        self.retry_at = now.checked_add(wait).ok();
+        self.message = message;
+    }
+
+    /// Notes that storage works.
+    pub fn worked(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Written {
+    /// What a study's status says of the result files. Since when is not recorded: long enough ago.
+    pub fn recorded(status: &StudyStatus) -> Option<Self> {
+        let revision = u64::from_str_radix(&status.results.as_ref()?.revision, 16).ok()?;
+        let at = status.start_time.unwrap_or_default();
+        Some(Self { revision, at })
+    }
 }
 
 /// The result files as they were last written.
@@ -176,4 +236,26 @@ pub struct Written {
     pub revision: u64,
     /// When.
     pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn storage_is_tried_less_often_until_it_works() {
+        let mut health = StorageHealth::default();
+        let now = Timestamp::UNIX_EPOCH;
+        for seconds in [1, 2, 4, 8, 16, 30, 30, 30] {
+            health.failed("no".to_owned(), now);
+            assert_eq!(health.retry_at.unwrap().as_second(), seconds);
+            assert_eq!(health.failing_since, Some(now));
+        }
+        health.worked();
+        assert_eq!(health, StorageHealth::default());
+        health.failed("no".to_owned(), now);
+        assert_eq!(health.retry_at.unwrap().as_second(), 1);
+    }
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{Ending, Folder, Ranking, Snapshot, Study, TOP, Trial, ending::later};
+use super::{Ending, Folder, Ranking, Snapshot, Study, TOP, Trial, Written, ending::later};
 use crate::api::{
     BestTrial, Duration, Files, Idle, RankedTrial, ResultPaths, StudyPhase, StudyStatus, TrialCounts, TrialPhase,
 };
@@ -55,7 +55,9 @@ pub(super) fn status(study: &Study, snapshot: &Snapshot, standing: Standing<'_>)
         trials: counts(snapshot),
         best: standing.ranking.best().and_then(|n| best(study, snapshot.trial(n)?)),
         top: top(snapshot, standing.ranking),
-        results: snapshot.written.map(|_| results(study, standing.ranking)),
+        results: snapshot
+            .written
+            .map(|written| results(study, standing.ranking, written)),
         start_time: started,
         completion_time: completed,
         idle: idle(before, started, now_idle, standing.now),
@@ -146,13 +148,14 @@ fn top(snapshot: &Snapshot, ranking: &Ranking) -> Vec<RankedTrial> {
     ranking.top.iter().take(TOP).filter_map(ranked).collect()
 }
 
-fn results(study: &Study, ranking: &Ranking) -> ResultPaths {
+fn results(study: &Study, ranking: &Ranking, written: Written) -> ResultPaths {
     let folder = study.folder();
     ResultPaths {
         trials: format!("{folder}/study_results.csv"),
         best: ranking.best().map(|_| format!("{folder}/best_result.json")),
         config: format!("{folder}/study_config.json"),
         report: format!("{folder}/report.html"),
+        revision: format!("{:016x}", written.revision),
     }
 }
 

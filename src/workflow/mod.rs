@@ -1,13 +1,30 @@
-//! Argo Workflows: a trial's attempt as one, what a Workflow's state means, what a study needs of a WorkflowTemplate. Pure.
+//! Argo Workflows: a trial's attempt as one, what a Workflow's state means, what a study needs of a WorkflowTemplate.
+//!
+//! Pure, and without Argo's types: templates and Workflows are JSON that others wrote, of which only what matters here is read, and
+//! in which nothing is taken for granted.
+
+mod artifacts;
+mod declared;
+mod failures;
+mod manifest;
+mod nodes;
+mod outputs;
+mod passed;
+mod reach;
+mod state;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use failures::pods_to_read;
+pub use manifest::manifest;
+pub use outputs::outputs;
+pub use state::{pod_reason, state};
+pub use template::{Template, TemplateKey};
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-
-use crate::{
-    api::FieldErrors,
-    study::{Failure, RunState, Study, Trial},
-};
 
 /// The label on our Workflows that names the study.
 pub const STUDY_LABEL: &str = "hyperstudy.dev/study";
@@ -18,6 +35,13 @@ pub const TRIAL_LABEL: &str = "hyperstudy.dev/trial";
 /// The label on our Workflows that holds the attempt.
 pub const ATTEMPT_LABEL: &str = "hyperstudy.dev/attempt";
 
+/// Argo's label that says whether it is done with a Workflow; a phase is final only with it.
+const COMPLETED_LABEL: &str = "workflows.argoproj.io/completed";
+/// Argo's label that holds a Workflow's phase.
+const PHASE_LABEL: &str = "workflows.argoproj.io/phase";
+/// Argo's label that says which installation of it looks after a Workflow.
+const INSTANCE_LABEL: &str = "workflows.argoproj.io/controller-instanceid";
+
 /// The object that owns a Workflow: the trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -25,46 +49,6 @@ pub struct Owner {
     pub name: String,
     /// Its UID.
     pub uid: String,
-}
-
-/// What a study has to know of its WorkflowTemplate.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Template {}
-
-impl Template {
-    /// Checks a template against a study. `others` are the templates that it refers to, by kind and name.
-    ///
-    /// # Errors
-    /// Everything that is wrong, at once.
-    pub fn check(
-        study: &Study,
-        template: &Value,
-        others: &BTreeMap<(String, String), Value>,
-    ) -> Result<Self, FieldErrors> {
-        let _ = (study, template, others);
-        todo!()
-    }
-
-    /// The `artifactRepositoryRef` that it declares.
-    pub fn repository(&self) -> Option<&Value> {
-        todo!()
-    }
-}
-
-/// The Workflow of a trial's attempt. `instance_id` is that of the Argo installation, where it has one.
-///
-/// # Errors
-/// An argument that cannot be rendered for this trial.
-pub fn manifest(
-    study: &Study,
-    template: &Template,
-    trial: &Trial,
-    attempt: u32,
-    owner: &Owner,
-    instance_id: Option<&str>,
-) -> Result<Value, String> {
-    let _ = (study, template, trial, attempt, owner, instance_id);
-    todo!()
 }
 
 /// How a Workflow stands as far as its labels say.
@@ -80,18 +64,37 @@ pub enum Seen {
 
 /// What the labels of a Workflow say.
 pub fn seen(labels: &BTreeMap<String, String>) -> Seen {
-    let _ = labels;
-    todo!()
+    let label = |name: &str| labels.get(name).map(String::as_str);
+    match (label(COMPLETED_LABEL), label(PHASE_LABEL)) {
+        (Some("true"), Some("Succeeded")) => Seen::Succeeded,
+        (Some("true"), _) => Seen::Unsuccessful,
+        // A Workflow that a person has Argo retry keeps its old phase.
+        _ => Seen::Active,
+    }
 }
 
-/// How a whole Workflow stands, and why. `pod_reasons` are those of its pods that could be read (`Preempting`, `Evicted`, ...).
-pub fn state(workflow: &Value, pod_reasons: &[String]) -> RunState {
-    let _ = (workflow, pod_reasons, Failure::Failed);
-    todo!()
+/// The text at `key`, empty where there is none.
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The output parameters of a Workflow as a metrics file: a JSON object of those that are numbers.
-pub fn outputs(workflow: &Value) -> Vec<u8> {
+/// The items of the list at `key`; none where there is no list.
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// What is at `key`, where it is anything but null.
+fn at<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    value.get(key).filter(|value| !value.is_null())
+}
+
+/// Names for a message: `` `a`, `b` ``.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The pods that failed in a Workflow: those whose reasons [`state`] may want.
+pub fn failed_pods(workflow: &Value) -> Vec<String> {
     let _ = workflow;
     todo!()
 }

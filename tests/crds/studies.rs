@@ -59,10 +59,38 @@ pub fn good() -> Vec<Value> {
         }}),
         json!({"/spec/trial/arguments": {"parameters": [{"name": "a-b_C9", "value": ""}, {"name": "b", "value": "${parameters.lr} {{x}}"}]}}),
         json!({"/spec/trial/metrics": {"file": "out/..metrics.v1.json"}}),
+        json!({"/spec/trial/metrics": {"workflowOutputs": {}}, "/spec/trial/workflowTTL": "0s"}),
+        json!({"/spec/trial/workflowTTL": "24h"}),
         json!({"/spec/storage": {"outputPath": "s3://abc", "inputPath": "s3://a.b-c9/x/y z/ü/", "strategy": "Best", "keepTop": 1000}}),
         json!({"/spec/storage/strategy": "Delete", "/spec/storage/keepTop": 1}),
         json!({"/spec/storage/onConflict": "Overwrite", "/spec/storage/onDelete": "Delete"}),
+        json!({"/spec/storage/artifactRepositoryRef": {}}),
+        json!({"/spec/storage/artifactRepositoryRef": {"configMap": "artifact-repositories", "key": "molding"}}),
+        server("s3.amazonaws.com"),
+        server("minio.storage:9000"),
+        server("MinIO"),
+        server("10.0.0.7:65535"),
+        server("[fd00::1]:9000"),
+        s3(&json!({
+            "endpoint": "minio:9000", "region": "eu-central-1", "insecure": true, "addressingStyle": "VirtualHost",
+            "accessKeySecret": {"name": "minio", "key": "access"}, "secretKeySecret": {"name": "minio", "key": "secret"},
+            "sessionTokenSecret": {"name": "minio", "key": "token"}, "caSecret": {"name": "ca.of-minio", "key": "ca.pem"},
+            "encryptionOptions": {"enableEncryption": true, "kmsKeyId": "k", "kmsEncryptionContext": "{}"}
+        })),
+        s3(&json!({"endpoint": "minio", "useSDKCreds": true, "encryptionOptions": {
+            "enableEncryption": true, "serverSideCustomerKeySecret": {"name": "minio", "key": "sse"}
+        }})),
     ]
+}
+
+/// The study with this S3 server.
+fn s3(s3: &Value) -> Value {
+    json!({"/spec/storage/s3": s3})
+}
+
+/// The study with the S3 server at this address.
+fn server(endpoint: &str) -> Value {
+    s3(&json!({"endpoint": endpoint}))
 }
 
 /// Changes after which it is not.
@@ -385,6 +413,26 @@ pub fn bad() -> Vec<Case> {
             "spec.trial.metrics.file",
             "may not be `.` or `..`",
         ),
+        (
+            json!({"/spec/trial/metrics": {"file": "m.json", "workflowOutputs": {}}}),
+            "spec.trial.metrics",
+            "give either `file` or `workflowOutputs`",
+        ),
+        (
+            json!({"/spec/trial/metrics": {"workflowOutputs": true}}),
+            "spec.trial.metrics.workflowOutputs",
+            "has to be an object",
+        ),
+        (
+            json!({"/spec/trial/workflowTTL": "1 h"}),
+            "spec.trial.workflowTTL",
+            "with its unit",
+        ),
+        (
+            json!({"/spec/trial/workflowTTL": 3600}),
+            "spec.trial.workflowTTL",
+            "put it in quotes",
+        ),
         // The storage.
         (json!({"/spec/storage": null}), "spec.storage", "is missing"),
         (
@@ -451,6 +499,95 @@ pub fn bad() -> Vec<Case> {
             json!({"/spec/storage/onDelete": "Keep"}),
             "spec.storage.onDelete",
             "not one of Retain, Delete",
+        ),
+        (
+            json!({"/spec/storage/s3": {"endpoint": "minio"}, "/spec/storage/artifactRepositoryRef": {}}),
+            "spec.storage",
+            "give either `artifactRepositoryRef` or `s3`",
+        ),
+        (
+            json!({"/spec/storage/artifactRepositoryRef": {"configMap": "Repositories"}}),
+            "spec.storage.artifactRepositoryRef.configMap",
+            "a name of a Kubernetes object",
+        ),
+        (
+            json!({"/spec/storage/artifactRepositoryRef": {"key": ""}}),
+            "spec.storage.artifactRepositoryRef.key",
+            "may not be empty",
+        ),
+        (s3(&json!({})), "spec.storage.s3.endpoint", "is missing"),
+        (server(""), "spec.storage.s3.endpoint", "write the server as `host`"),
+        (
+            server("https://minio"),
+            "spec.storage.s3.endpoint",
+            "write the server as `host`",
+        ),
+        (
+            server("minio:9000/"),
+            "spec.storage.s3.endpoint",
+            "write the server as `host`",
+        ),
+        (
+            server("minio:port"),
+            "spec.storage.s3.endpoint",
+            "write the server as `host`",
+        ),
+        (
+            server("user@minio"),
+            "spec.storage.s3.endpoint",
+            "write the server as `host`",
+        ),
+        (
+            server("mi nio"),
+            "spec.storage.s3.endpoint",
+            "write the server as `host`",
+        ),
+        (
+            server("minio.:9000"),
+            "spec.storage.s3.endpoint",
+            "write the server as `host`",
+        ),
+        (
+            server(&"m".repeat(261)),
+            "spec.storage.s3.endpoint",
+            "at most 260 characters",
+        ),
+        (
+            s3(&json!({"endpoint": "minio", "region": ""})),
+            "spec.storage.s3.region",
+            "may not be empty",
+        ),
+        (
+            s3(&json!({"endpoint": "minio", "insecure": "yes"})),
+            "spec.storage.s3.insecure",
+            "true or false",
+        ),
+        (
+            s3(&json!({"endpoint": "minio", "addressingStyle": "path"})),
+            "spec.storage.s3.addressingStyle",
+            "did you mean `Path`?",
+        ),
+        (
+            s3(&json!({"endpoint": "minio", "accessKeySecret": {"name": "minio"}})),
+            "spec.storage.s3.accessKeySecret.key",
+            "is missing",
+        ),
+        (
+            s3(&json!({"endpoint": "minio", "secretKeySecret": {"name": "A", "key": "k"}})),
+            "spec.storage.s3.secretKeySecret.name",
+            "a name of a Kubernetes object",
+        ),
+        (
+            s3(&json!({"endpoint": "minio", "caSecret": {"name": "ca", "key": ""}})),
+            "spec.storage.s3.caSecret.key",
+            "may not be empty",
+        ),
+        (
+            s3(&json!({"endpoint": "minio", "encryptionOptions": {
+                "enableEncryption": true, "kmsKeyId": "k", "serverSideCustomerKeySecret": {"name": "a", "key": "b"}
+            }})),
+            "spec.storage.s3.encryptionOptions",
+            "give either `kmsKeyId` or `serverSideCustomerKeySecret`",
         ),
         (json!({"/spec": null}), "spec", "is missing"),
     ] {

@@ -55,6 +55,35 @@ pub fn locked() -> Vec<(Value, &'static str)> {
         ),
         (json!({"/spec/storage/onConflict": "Overwrite"}), "storage"),
         (json!({"/spec/storage/onDelete": "Delete"}), "storage"),
+        (json!({"/spec/trial/workflowTTL": "2h"}), "trial"),
+        (json!({"/spec/trial/metrics": {"workflowOutputs": {}}}), "trial"),
+        (json!({"/spec/storage/s3": {"endpoint": "minio:9000"}}), "storage"),
+    ]
+}
+
+/// Gives the study an S3 server of its own.
+pub fn with_server() -> Value {
+    json!({"/spec/storage/s3": {"endpoint": "minio:9000", "insecure": true, "accessKeySecret": {"name": "a", "key": "k"}}})
+}
+
+/// What of it may change only before the start.
+pub fn locked_with_server() -> Vec<Value> {
+    vec![
+        json!({"/spec/storage/s3/endpoint": "minio:9001"}),
+        json!({"/spec/storage/s3": null}),
+        json!({"/spec/storage/s3": null, "/spec/storage/artifactRepositoryRef": {"key": "other"}}),
+    ]
+}
+
+/// What of it may always change: where the credentials come from.
+pub fn free_with_server() -> Vec<Value> {
+    vec![
+        json!({"/spec/storage/s3/accessKeySecret/name": "b", "/spec/storage/s3/secretKeySecret": {"name": "b", "key": "s"}}),
+        json!({"/spec/storage/s3/accessKeySecret": null, "/spec/storage/s3/useSDKCreds": true}),
+        json!({"/spec/storage/s3/sessionTokenSecret": {"name": "b", "key": "t"}, "/spec/storage/s3/caSecret": {"name": "ca", "key": "pem"}}),
+        // How the server is spoken to.
+        json!({"/spec/storage/s3/insecure": null, "/spec/storage/s3/region": "eu-central-1", "/spec/storage/s3/addressingStyle": "Path"}),
+        json!({"/spec/storage/s3/encryptionOptions": {"enableEncryption": true}}),
     ]
 }
 
@@ -74,5 +103,10 @@ pub fn free() -> Vec<Value> {
         // Defaults, written out or not.
         json!({"/spec/trial/workflowTemplateRef/clusterScope": false, "/spec/trial/priority": 0, "/spec/algorithm/duplicates": "Avoid"}),
         json!({"/spec/trial/workflowTemplateRef/clusterScope": null, "/spec/parameters/1/int/scale": null, "/spec/trial/metrics": null}),
+        json!({"/spec/trial/workflowTTL": "1h"}),
+        json!({"/spec/trial/workflowTTL": null}),
+        // Which repository of Argo gives the credentials.
+        json!({"/spec/storage/artifactRepositoryRef": {}}),
+        json!({"/spec/storage/artifactRepositoryRef": {"configMap": "repositories", "key": "molding"}}),
     ]
 }

@@ -1,10 +1,16 @@
-//! The result files, put together from the ledger and written through S3.
+//! The result files, put together from a snapshot and written through S3.
+
+use std::collections::BTreeMap;
 
 use crate::{
+    metrics::{MAX_BYTES, Report},
     report::{self, Row, StudyReport},
     storage::{Location, StorageError, Store},
     study::{Snapshot, Study, Trial},
 };
+
+/// The largest table that is read back, in bytes.
+const MAX_TABLE: usize = 64 << 20;
 
 /// Writes the result files into the study's folder.
 ///
@@ -18,6 +24,40 @@ pub async fn write(store: &Store, folder: &Location, study: &Study, snapshot: &S
         store.put(&at, bytes, content_type).await?;
     }
     Ok(())
+}
+
+/// What the trials reported on their way, as far as it stands nowhere but in the result files: read back after an interruption. Of a trial
+/// whose row never got there, its metrics file is read again while it is there.
+///
+/// # Errors
+/// What storage refuses.
+pub async fn reports(
+    store: &Store,
+    folder: &Location,
+    study: &Study,
+    snapshot: &Snapshot,
+) -> Result<BTreeMap<u32, Vec<(f64, Report)>>, StorageError> {
+    let wrong = |at: &Location| StorageError::BadName { at: at.to_string() };
+    let at = folder.join(report::RESULTS_CSV).map_err(|_| wrong(folder))?;
+    let mut known = match store.read(&at, MAX_TABLE).await? {
+        Some(table) => report::intermediate_reports(&table.bytes, study.spec.parameters.len()),
+        None => BTreeMap::new(),
+    };
+    let unknown = |t: &&Trial| t.objective().is_some() && t.reports.is_empty() && !known.contains_key(&t.number);
+    let there = snapshot.trials.iter().filter(|t| t.status.files.is_none());
+    let lost: Vec<u32> = there.filter(unknown).map(|t| t.number).collect();
+    for number in lost {
+        let trial = folder.trial_folder(number).map_err(|_| wrong(folder))?;
+        let file = trial.join(study.spec.trial.metrics.file()).map_err(|_| wrong(folder))?;
+        let found = match store.read(&file, MAX_BYTES).await {
+            Err(StorageError::TooLarge { .. }) => None,
+            found => found?,
+        };
+        if let Some(Ok(reading)) = found.map(|f| study.objective.read(&f.bytes)) {
+            known.insert(number, reading.reports);
+        }
+    }
+    Ok(known)
 }
 
 /// Each file's name, type and content.

@@ -1,0 +1,376 @@
+//! One study with its trials and Workflows, as a snapshot that is kept up to date.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use super::record::{StudyRecord, TrialRecord, Version, WorkflowRecord};
+use crate::{
+    api::{HyperparameterTrial, TrialPhase},
+    metrics::{MetricsError, Reading, Report},
+    study::{Folder, Run, RunState, Snapshot, Study, Trial, Written},
+    workflow::Seen,
+};
+
+/// What is being done for a study, so that it is not begun a second time before it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// Something about a trial.
+    Trial(u32),
+    /// The result files.
+    Results,
+    /// What concerns the study as a whole.
+    Study,
+    /// Its status.
+    Status,
+    /// A look at the Workflow that owns the study.
+    Owner,
+}
+
+/// Why a Workflow has to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It is over and did not succeed: why?
+    Ended,
+    /// It is not in view: is it gone?
+    Missing,
+}
+
+/// One study.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its UID.
+    pub uid: String,
+    /// Told whenever anything has changed.
+    pub changed: Notify,
+    state: Mutex<State>,
+}
+
+/// What is known of one study.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The study itself, once it was seen and until it is gone.
+    pub record: Option<StudyRecord>,
+    /// The study compiled, or why it cannot be; absent until it is needed.
+    pub study: Option<Result<Arc<Study>, String>>,
+    /// What the plan is made on.
+    pub snapshot: Snapshot,
+    /// What is being done.
+    pub busy: HashSet<Work>,
+    /// How often in a row something has failed.
+    pub failures: HashMap<Work, u32>,
+    /// The attempts that were asked to end, so that they are asked once.
+    pub stopped: HashSet<(u32, u32)>,
+    /// Whether what trials reported before this program began is known.
+    pub knows_reports: bool,
+    /// The namespace and the name of the study, as its trials say.
+    place: Option<(String, String)>,
+    trials: BTreeMap<u32, TrialRecord>,
+    workflows: HashMap<String, WorkflowRecord>,
+}
+
+impl Entry {
+    /// A study of which nothing but its UID is known.
+    pub fn new(uid: String) -> Self {
+        Self {
+            uid,
+            changed: Notify::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// What is known now. Held for no longer than it takes to look or to note.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes something, and tells whoever waits for a change.
+    pub fn note<T>(&self, note: impl FnOnce(&mut State) -> T) -> T {
+        let noted = note(&mut self.state());
+        self.changed.notify_one();
+        noted
+    }
+}
+
+impl State {
+    /// Takes a newer state of the study. What was compiled stays as long as the spec does.
+    pub fn take_study(&mut self, record: StudyRecord, status: crate::api::StudyStatus) {
+        let old = self.record.as_ref();
+        if old.is_some_and(|old| record.version.is_older_than(&old.version)) {
+            return;
+        }
+        let same = old.is_some_and(|old| {
+            old.identity.generation == record.identity.generation && old.identity.deleting == record.identity.deleting
+        });
+        if !same {
+            self.study = None;
+            if status.start_time.is_none() {
+                // It may have another place now.
+                self.snapshot.folder = Folder::Unclaimed;
+            }
+        }
+        if self.snapshot.written.is_none() {
+            self.snapshot.written = Written::recorded(&status);
+        }
+        self.snapshot.status = status;
+        self.record = Some(record);
+    }
+
+    /// Takes a newer state of one of its numbered trials.
+    pub fn take_trial(&mut self, number: u32, object: HyperparameterTrial, epoch: u64) {
+        let version = Version::of(&object.metadata);
+        let gone = match self.trials.get_mut(&number) {
+            Some(known) if version.is_older_than(&known.version) => {
+                known.epoch = known.epoch.max(epoch);
+                return;
+            }
+            known => known.and_then(|k| k.gone),
+        };
+        let record = TrialRecord {
+            uid: object.metadata.uid.clone().unwrap_or_default(),
+            is_held: super::record::has_finalizer(&object.metadata, super::TRIAL_FINALIZER),
+            version,
+            gone,
+            epoch,
+        };
+        self.trials.insert(number, record);
+        if self.place.is_none() {
+            let namespace = object.metadata.namespace.clone().unwrap_or_default();
+            self.place = Some((namespace, object.spec.study_ref.name.clone()));
+        }
+        let space = match &self.study {
+            Some(Ok(study)) => Some(&study.space),
+            _ => None,
+        };
+        let trials = &mut self.snapshot.trials;
+        let index = trials.binary_search_by_key(&number, |t| t.number).unwrap_or_else(|at| {
+            let trial = Trial {
+                number,
+                config: space.and_then(|space| space.parse(&object.spec.parameters)),
+                parameters: object.spec.parameters,
+                origin: object.spec.origin.unwrap_or_default(),
+                continues: object.spec.continues,
+                ..Trial::default()
+            };
+            trials.insert(at, trial);
+            at
+        });
+        if let Some(trial) = trials.get_mut(index) {
+            trial.stop = object.spec.stop;
+            trial.deleting = object.metadata.deletion_timestamp.is_some();
+            trial.take(object.status.unwrap_or_default());
+            if trial.is_finished() {
+                // Its Workflow is of no interest any more.
+                let own = format!("-{number}-");
+                self.workflows
+                    .retain(|name, _| !name.contains(&own) || number_of(name) != Some(number));
+            }
+        }
+        self.find_run(number);
+    }
+
+    /// Forgets a trial.
+    pub fn drop_trial(&mut self, number: u32) {
+        self.trials.remove(&number);
+        self.snapshot.trials.retain(|t| t.number != number);
+    }
+
+    /// Takes a newer state of a Workflow.
+    pub fn take_workflow(&mut self, name: String, record: WorkflowRecord) {
+        let Some(number) = number_of(&name) else { return };
+        if self.snapshot.trial(number).is_some_and(Trial::is_finished) {
+            return;
+        }
+        let known = self.workflows.get_mut(&name);
+        if let Some(known) = known {
+            known.epoch = known.epoch.max(record.epoch);
+            if record.version.is_older_than(&known.version) {
+                return;
+            }
+            let state = known.state.take();
+            *known = WorkflowRecord {
+                state: record.state.or(state.filter(|_| record.seen == known.seen)),
+                ..record
+            };
+        } else {
+            self.workflows.insert(name, record);
+        }
+        self.find_run(number);
+    }
+
+    /// Forgets a Workflow. Whether it is gone for good shows when it is looked for.
+    pub fn drop_workflow(&mut self, name: &str) {
+        self.workflows.remove(name);
+        if let Some(number) = number_of(name) {
+            self.find_run(number);
+        }
+    }
+
+    /// Notes that the Workflow of an attempt is not there any more.
+    pub fn set_gone(&mut self, number: u32, attempt: u32) {
+        if let Some(record) = self.trials.get_mut(&number) {
+            record.gone = Some(attempt);
+        }
+        self.find_run(number);
+    }
+
+    /// Notes how a Workflow that was read stands.
+    pub fn set_run_state(&mut self, workflow: &str, state: RunState) {
+        if let Some(record) = self.workflows.get_mut(workflow) {
+            record.state = Some(state);
+        }
+        if let Some(number) = number_of(workflow) {
+            self.find_run(number);
+        }
+    }
+
+    /// Notes what an attempt's metrics say, if that is still the last one.
+    pub fn set_metrics(&mut self, number: u32, attempt: u32, reading: Result<Reading, MetricsError>) {
+        if let Some(trial) = self.trial_mut(number).filter(|t| t.status.attempt == attempt) {
+            trial.metrics = Some(reading);
+        }
+    }
+
+    /// Keeps what a trial reported on its way, for the results, before its metrics are forgotten.
+    pub fn keep_reports(&mut self, number: u32) {
+        if let Some(trial) = self.trial_mut(number)
+            && let Some(Ok(reading)) = &trial.metrics
+        {
+            trial.reports = reading.reports.clone().into();
+        }
+    }
+
+    /// Takes what trials reported before this program began.
+    pub fn set_reports(&mut self, reports: BTreeMap<u32, Vec<(f64, Report)>>) {
+        for (number, reports) in reports {
+            if let Some(trial) = self.trial_mut(number).filter(|t| t.reports.is_empty()) {
+                trial.reports = reports.into();
+            }
+        }
+        self.knows_reports = true;
+    }
+
+    fn trial_mut(&mut self, number: u32) -> Option<&mut Trial> {
+        let index = self.snapshot.trials.binary_search_by_key(&number, |t| t.number).ok()?;
+        self.snapshot.trials.get_mut(index)
+    }
+
+    /// Forgets what a listing that began at `epoch` did not name any more.
+    pub fn drop_trials_before(&mut self, epoch: u64) {
+        let old = self.trials.iter().filter(|(_, r)| r.epoch < epoch);
+        for number in old.map(|(n, _)| *n).collect::<Vec<_>>() {
+            self.drop_trial(number);
+        }
+    }
+
+    /// The same for Workflows.
+    pub fn drop_workflows_before(&mut self, epoch: u64) {
+        let old = self.workflows.iter().filter(|(_, r)| r.epoch < epoch);
+        for name in old.map(|(n, _)| n.clone()).collect::<Vec<_>>() {
+            self.drop_workflow(&name);
+        }
+    }
+
+    /// What writes to a trial need.
+    pub fn trial_record(&self, number: u32) -> Option<&TrialRecord> {
+        self.trials.get(&number)
+    }
+
+    /// The trials that were deleted and are held back by us: number, namespace, name.
+    pub fn deleted_trials(&self) -> Vec<(u32, String, String)> {
+        let Some((namespace, study)) = &self.place else {
+            return Vec::new();
+        };
+        let held = |t: &&Trial| t.deleting && self.trials.get(&t.number).is_some_and(|r| r.is_held);
+        let deleted = self.snapshot.trials.iter().filter(held);
+        deleted
+            .map(|t| (t.number, namespace.clone(), format!("{study}-{}", t.number)))
+            .collect()
+    }
+
+    /// Whether nothing is known of it any more.
+    pub fn is_empty(&self) -> bool {
+        self.record.is_none() && self.trials.is_empty() && self.busy.is_empty()
+    }
+
+    /// Fills in what only the compiled study can say of its trials.
+    pub fn set_study(&mut self, study: Result<Arc<Study>, String>) {
+        if let Ok(study) = &study {
+            for trial in &mut self.snapshot.trials {
+                trial.config = study.space.parse(&trial.parameters);
+            }
+        }
+        self.study = Some(study);
+    }
+
+    /// The Workflows that have to be looked at before a plan can go on.
+    pub fn looks(&self) -> Vec<(u32, u32, Look)> {
+        let look = |trial: &Trial| {
+            let attempt = trial.status.attempt;
+            let running = trial.status.phase == TrialPhase::Running;
+            match &trial.run {
+                None if running => Some((trial.number, attempt, Look::Missing)),
+                Some(Run {
+                    attempt,
+                    state: RunState::Active,
+                }) => {
+                    let record = self.workflow(trial.number, *attempt)?;
+                    let open = record.seen == Seen::Unsuccessful && record.state.is_none();
+                    open.then_some((trial.number, *attempt, Look::Ended))
+                }
+                _ => None,
+            }
+        };
+        let open = |t: &&Trial| !t.is_finished() && !self.busy.contains(&Work::Trial(t.number));
+        self.snapshot.trials.iter().filter(open).filter_map(look).collect()
+    }
+
+    /// The Workflow of an attempt, where it is in view and the trial's own.
+    fn workflow(&self, number: u32, attempt: u32) -> Option<&WorkflowRecord> {
+        let (_, name) = self.place.as_ref()?;
+        let record = self.workflows.get(&format!("{name}-{number}-{attempt}"))?;
+        (record.owner == self.trials.get(&number)?.uid).then_some(record)
+    }
+
+    /// Finds what runs for a trial: the recorded attempt's Workflow, or the next one's, started just before that could be recorded.
+    fn find_run(&mut self, number: u32) {
+        let Some(trial) = self.snapshot.trial(number) else {
+            return;
+        };
+        let attempt = trial.status.attempt;
+        let seen = |attempt: u32| {
+            let state = self.workflow(number, attempt)?.run_state();
+            Some(Run { attempt, state })
+        };
+        let run = match trial.status.phase {
+            TrialPhase::Pending => seen(attempt.saturating_add(1)),
+            TrialPhase::Running => seen(attempt).or_else(|| {
+                let is_gone = self.trials.get(&number)?.gone == Some(attempt);
+                is_gone.then_some(Run {
+                    attempt,
+                    state: RunState::Gone,
+                })
+            }),
+            _ => None,
+        };
+        if let Some(trial) = self.trial_mut(number) {
+            trial.run = run;
+        }
+    }
+
+    /// Finds what runs for every trial, once the study's name is known.
+    pub fn find_runs(&mut self) {
+        let open = self.snapshot.trials.iter().filter(|t| !t.is_finished());
+        for number in open.map(|t| t.number).collect::<Vec<_>>() {
+            self.find_run(number);
+        }
+    }
+}
+
+/// The number in a Workflow's name, `<study>-<number>-<attempt>`.
+fn number_of(workflow: &str) -> Option<u32> {
+    workflow.rsplit('-').nth(1)?.parse().ok()
+}

@@ -1,0 +1,403 @@
+//! All that was seen of studies, trials and Workflows, by study.
+//!
+//! Events of the watches and the answers to our own writes go in by the same doors; the newer version of an object wins.
+
+mod entry;
+mod record;
+
+pub use entry::{Entry, Look, State, Work};
+pub use record::{STUDY_FINALIZER, StudyRecord, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord};
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DeserializeGuard;
+use tokio::sync::mpsc;
+
+use crate::{
+    api::{HyperparameterStudy, HyperparameterTrial, RequestRef, StudyStatus, TrialPhase},
+    study::Request,
+    workflow::{self, STUDY_UID_LABEL},
+};
+
+/// All studies.
+#[derive(Debug)]
+pub struct Cache {
+    inner: Mutex<Inner>,
+    /// How many listings have begun.
+    listings: AtomicU64,
+    /// Where studies that are new here are announced.
+    news: mpsc::UnboundedSender<Arc<Entry>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    entries: HashMap<String, Arc<Entry>>,
+    /// The UID of the study that bears a name in a namespace now.
+    names: HashMap<Key, String>,
+    requests: HashMap<Key, BTreeMap<String, RequestRecord>>,
+}
+
+/// Where a study is: its namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    namespace: String,
+    name: String,
+}
+
+/// A request that is neither admitted nor rejected.
+#[derive(Clone, Debug)]
+struct RequestRecord {
+    request: Request,
+    created: Timestamp,
+    version: Version,
+    epoch: u64,
+}
+
+impl Cache {
+    /// An empty cache, and where studies that are new to it are announced.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Arc<Entry>>) {
+        let (news, announced) = mpsc::unbounded_channel();
+        let cache = Self {
+            inner: Mutex::default(),
+            listings: AtomicU64::new(0),
+            news,
+        };
+        (cache, announced)
+    }
+
+    /// A listing begins. Gives its epoch, which what it names is taken with.
+    pub fn begin_listing(&self) -> u64 {
+        self.listings.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// The epoch for what comes from elsewhere than a listing.
+    pub fn epoch(&self) -> u64 {
+        self.listings.load(Ordering::Relaxed)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All studies of which anything is known.
+    pub fn entries(&self) -> Vec<Arc<Entry>> {
+        self.inner().entries.values().cloned().collect()
+    }
+
+    /// The study with that UID; a new one is announced.
+    fn entry(&self, uid: &str) -> Arc<Entry> {
+        let mut inner = self.inner();
+        if let Some(known) = inner.entries.get(uid) {
+            return known.clone();
+        }
+        let entry = Arc::new(Entry::new(uid.to_owned()));
+        inner.entries.insert(uid.to_owned(), entry.clone());
+        // Nobody listens any more only when the program is about to end.
+        let _ = self.news.send(entry.clone());
+        entry
+    }
+
+    /// Forgets a study of which nothing is left. Gives whether it did.
+    pub fn forget(&self, entry: &Entry) -> bool {
+        let mut inner = self.inner();
+        let is_empty = entry.state().is_empty();
+        if is_empty {
+            inner.entries.remove(&entry.uid);
+        }
+        is_empty
+    }
+
+    /// Takes a study as it was seen.
+    pub fn take_study(&self, object: DeserializeGuard<HyperparameterStudy>, epoch: u64) {
+        let (metadata, spec, status) = match object.0 {
+            Ok(study) => (study.metadata, Ok(study.spec), study.status),
+            Err(invalid) => (invalid.metadata, Err(invalid.error), None),
+        };
+        let Some(identity) = record::identity(&metadata) else {
+            return;
+        };
+        let key = Key {
+            namespace: identity.namespace.clone(),
+            name: identity.name.clone(),
+        };
+        let entry = self.entry(&identity.uid);
+        let requests = {
+            let mut inner = self.inner();
+            inner.names.insert(key.clone(), identity.uid.clone());
+            inner.open_requests(&key)
+        };
+        let is_new = {
+            let mut state = entry.state();
+            let is_new = state.record.is_none();
+            // What cannot be read says nothing of its status either: what is known of that stays.
+            let status = match &spec {
+                Ok(_) => status.unwrap_or_default(),
+                Err(_) => state.snapshot.status.clone(),
+            };
+            let record = StudyRecord {
+                version: Version::of(&metadata),
+                is_held: record::has_finalizer(&metadata, STUDY_FINALIZER),
+                owner: record::owning_workflow(&metadata),
+                identity,
+                spec,
+                epoch,
+            };
+            state.take_study(record, status);
+            state.snapshot.requests = requests;
+            is_new
+        };
+        if is_new {
+            entry.state().find_runs();
+        }
+        entry.changed.notify_one();
+    }
+
+    /// A study is gone.
+    pub fn drop_study(&self, metadata: &ObjectMeta) {
+        let Some(identity) = record::identity(metadata) else {
+            return;
+        };
+        let key = Key {
+            namespace: identity.namespace,
+            name: identity.name,
+        };
+        let known = {
+            let mut inner = self.inner();
+            if inner.names.get(&key) == Some(&identity.uid) {
+                inner.names.remove(&key);
+            }
+            inner.entries.get(&identity.uid).cloned()
+        };
+        if let Some(entry) = known {
+            entry.note(|state| {
+                state.record = None;
+                state.study = None;
+                state.snapshot.status = StudyStatus::default();
+            });
+        }
+    }
+
+    /// Takes a trial or a request as it was seen.
+    pub fn take_trial(&self, object: DeserializeGuard<HyperparameterTrial>, epoch: u64) {
+        let trial = match object.0 {
+            Ok(trial) => trial,
+            Err(invalid) => {
+                let name = invalid.metadata.name.unwrap_or_default();
+                tracing::warn!(
+                    trial = name,
+                    "a trial cannot be read and is left alone: {}",
+                    invalid.error
+                );
+                return;
+            }
+        };
+        let Some(number) = trial.spec.number else {
+            return self.take_request(trial, epoch);
+        };
+        let named = format!("{}-{number}", trial.spec.study_ref.name);
+        let owner = record::owning_study(&trial).filter(|_| trial.metadata.name.as_ref() == Some(&named));
+        if let Some(uid) = owner {
+            self.entry(&uid).note(|state| state.take_trial(number, trial, epoch));
+        }
+    }
+
+    /// A trial or a request is gone.
+    pub fn drop_trial(&self, object: &DeserializeGuard<HyperparameterTrial>) {
+        let Ok(trial) = &object.0 else { return };
+        match (trial.spec.number, record::owning_study(trial)) {
+            (Some(number), Some(uid)) => {
+                let known = self.inner().entries.get(&uid).cloned();
+                if let Some(entry) = known {
+                    entry.note(|state| state.drop_trial(number));
+                }
+            }
+            (Some(_), None) => {}
+            (None, _) => self.drop_request(&key_of(trial), trial.metadata.name.as_deref().unwrap_or_default()),
+        }
+    }
+
+    fn take_request(&self, trial: HyperparameterTrial, epoch: u64) {
+        let key = key_of(&trial);
+        let (Some(name), Some(uid)) = (trial.metadata.name.clone(), trial.metadata.uid.clone()) else {
+            return;
+        };
+        let phase = trial.status.as_ref().map_or(TrialPhase::Pending, |s| s.phase);
+        let is_open = !matches!(phase, TrialPhase::Admitted | TrialPhase::Rejected);
+        if !is_open || trial.metadata.deletion_timestamp.is_some() {
+            return self.drop_request(&key, &name);
+        }
+        let record = RequestRecord {
+            request: Request {
+                request: RequestRef {
+                    name: name.clone(),
+                    uid,
+                },
+                parameters: trial.spec.parameters,
+            },
+            created: record::created(&trial.metadata),
+            version: Version::of(&trial.metadata),
+            epoch,
+        };
+        self.inner()
+            .requests
+            .entry(key.clone())
+            .or_default()
+            .insert(name, record);
+        self.requests_changed(&key);
+    }
+
+    fn drop_request(&self, key: &Key, name: &str) {
+        let is_known = self
+            .inner()
+            .requests
+            .get_mut(key)
+            .is_some_and(|r| r.remove(name).is_some());
+        if is_known {
+            self.requests_changed(key);
+        }
+    }
+
+    fn requests_changed(&self, key: &Key) {
+        let (requests, entry) = {
+            let inner = self.inner();
+            let entry = inner.names.get(key).and_then(|uid| inner.entries.get(uid));
+            (inner.open_requests(key), entry.cloned())
+        };
+        if let Some(entry) = entry {
+            entry.note(|state| state.snapshot.requests = requests);
+        }
+    }
+
+    /// The version of a request, for writes to it.
+    pub fn request_version(&self, namespace: &str, study: &str, request: &str) -> Option<Version> {
+        let key = Key {
+            namespace: namespace.to_owned(),
+            name: study.to_owned(),
+        };
+        Some(self.inner().requests.get(&key)?.get(request)?.version.clone())
+    }
+
+    /// Takes a Workflow's metadata as they were seen.
+    pub fn take_workflow(&self, metadata: &ObjectMeta, epoch: u64) {
+        let Some((uid, name, owner)) = our_workflow(metadata) else {
+            return;
+        };
+        let labels = metadata.labels.clone().unwrap_or_default();
+        let record = WorkflowRecord {
+            owner,
+            version: Version::of(metadata),
+            seen: workflow::seen(&labels),
+            state: None,
+            epoch,
+        };
+        self.entry(&uid).note(|state| state.take_workflow(name, record));
+    }
+
+    /// A Workflow is gone.
+    pub fn drop_workflow(&self, metadata: &ObjectMeta) {
+        let Some((uid, name, _)) = our_workflow(metadata) else {
+            return;
+        };
+        let known = self.inner().entries.get(&uid).cloned();
+        if let Some(entry) = known {
+            entry.note(|state| state.drop_workflow(&name));
+        }
+    }
+
+    /// A listing of studies that began at `epoch` in `namespace` (all where absent) is complete: what it did not name is gone.
+    pub fn studies_listed(&self, namespace: Option<&str>, epoch: u64) {
+        for entry in self.entries() {
+            let state = entry.state();
+            let old = state
+                .record
+                .as_ref()
+                .filter(|r| r.epoch < epoch && namespace.is_none_or(|n| n == r.identity.namespace));
+            let identity = old.map(|r| r.identity.clone());
+            drop(state);
+            if let Some(identity) = identity {
+                self.drop_study(&ObjectMeta {
+                    name: Some(identity.name),
+                    namespace: Some(identity.namespace),
+                    uid: Some(identity.uid),
+                    ..ObjectMeta::default()
+                });
+            }
+        }
+    }
+
+    /// The same for trials and requests.
+    pub fn trials_listed(&self, namespace: Option<&str>, epoch: u64) {
+        for entry in self.entries_in(namespace) {
+            entry.note(|state| state.drop_trials_before(epoch));
+        }
+        let keys: Vec<Key> = {
+            let mut inner = self.inner();
+            let here = inner
+                .requests
+                .iter_mut()
+                .filter(|(k, _)| namespace.is_none_or(|n| n == k.namespace));
+            here.map(|(key, requests)| {
+                requests.retain(|_, r| r.epoch >= epoch);
+                key.clone()
+            })
+            .collect()
+        };
+        keys.iter().for_each(|key| self.requests_changed(key));
+    }
+
+    /// The same for Workflows.
+    pub fn workflows_listed(&self, namespace: Option<&str>, epoch: u64) {
+        for entry in self.entries_in(namespace) {
+            entry.note(|state| state.drop_workflows_before(epoch));
+        }
+    }
+
+    /// The studies in a namespace, or all.
+    fn entries_in(&self, namespace: Option<&str>) -> Vec<Arc<Entry>> {
+        let mut entries = self.entries();
+        entries.retain(|entry| {
+            let state = entry.state();
+            let of = state.record.as_ref().map(|r| r.identity.namespace.as_str());
+            namespace.is_none() || of.is_none() || of == namespace
+        });
+        entries
+    }
+}
+
+impl Inner {
+    /// The open requests of a study, oldest first.
+    fn open_requests(&self, key: &Key) -> Vec<Request> {
+        let mut open: Vec<&RequestRecord> = self.requests.get(key).into_iter().flat_map(BTreeMap::values).collect();
+        open.sort_by(|a, b| (a.created, &a.request.request.name).cmp(&(b.created, &b.request.request.name)));
+        open.into_iter().map(|r| r.request.clone()).collect()
+    }
+}
+
+fn key_of(trial: &HyperparameterTrial) -> Key {
+    Key {
+        namespace: trial.metadata.namespace.clone().unwrap_or_default(),
+        name: trial.spec.study_ref.name.clone(),
+    }
+}
+
+/// Of a Workflow that may be ours: the study's UID, its own name, the UID of the trial that owns it.
+fn our_workflow(metadata: &ObjectMeta) -> Option<(String, String, String)> {
+    let uid = metadata.labels.as_ref()?.get(STUDY_UID_LABEL)?.clone();
+    let owners = metadata.owner_references.iter().flatten();
+    let owner = owners
+        .filter(|o| o.kind == "HyperparameterTrial")
+        .map(|o| o.uid.clone())
+        .next()?;
+    Some((uid, metadata.name.clone()?, owner))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use kube::core::DeserializeGuard;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    metrics::Reading,
+    study::{Run, RunState},
+};
+
+const NAMESPACE: &str = "lab";
+
+fn guard<K: serde::de::DeserializeOwned>(object: Value) -> DeserializeGuard<K> {
+    DeserializeGuard(Ok(serde_json::from_value(object).unwrap()))
+}
+
+fn study(uid: &str, version: u64) -> DeserializeGuard<HyperparameterStudy> {
+    guard(json!({
+        "apiVersion": "hyperstudy.dev/v1alpha1", "kind": "HyperparameterStudy",
+        "metadata": {"name": "s", "namespace": NAMESPACE, "uid": uid, "generation": 1, "resourceVersion": version.to_string()},
+        "spec": {
+            "objectives": [{"metric": "loss", "goal": "Minimize"}],
+            "parameters": [{"name": "x", "double": {"min": 0, "max": 1}}],
+            "algorithm": {"sampler": {"random": {}}}, "budget": {"trials": 9},
+            "trial": {"workflowTemplateRef": {"name": "t"}}, "storage": {"outputPath": "s3://bucket/runs"},
+        },
+    }))
+}
+
+fn trial(number: u32, version: u64, phase: &str, attempt: u32) -> DeserializeGuard<HyperparameterTrial> {
+    guard(json!({
+        "apiVersion": "hyperstudy.dev/v1alpha1", "kind": "HyperparameterTrial",
+        "metadata": {
+            "name": format!("s-{number}"), "namespace": NAMESPACE, "uid": format!("trial-{number}"), "resourceVersion": version.to_string(),
+            "ownerReferences": [{"apiVersion": "hyperstudy.dev/v1alpha1", "kind": "HyperparameterStudy", "name": "s", "uid": "one"}],
+        },
+        "spec": {"studyRef": {"name": "s"}, "number": number, "parameters": {"x": 0.5}},
+        "status": {"phase": phase, "attempt": attempt},
+    }))
+}
+
+fn request(name: &str, created: &str, phase: &str) -> DeserializeGuard<HyperparameterTrial> {
+    guard(json!({
+        "apiVersion": "hyperstudy.dev/v1alpha1", "kind": "HyperparameterTrial",
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": name, "creationTimestamp": created, "resourceVersion": "1"},
+        "spec": {"studyRef": {"name": "s"}, "parameters": {"x": 0.5}},
+        "status": {"phase": phase},
+    }))
+}
+
+fn workflow(name: &str, version: u64, owner: &str, labels: &Value) -> ObjectMeta {
+    let mut labels = labels.clone();
+    labels[STUDY_UID_LABEL] = "one".into();
+    serde_json::from_value(json!({
+        "name": name, "namespace": NAMESPACE, "uid": name, "resourceVersion": version.to_string(), "labels": labels,
+        "ownerReferences": [{"apiVersion": "hyperstudy.dev/v1alpha1", "kind": "HyperparameterTrial", "name": "x", "uid": owner}],
+    }))
+    .unwrap()
+}
+
+fn ended(phase: &str) -> Value {
+    json!({"workflows.argoproj.io/phase": phase, "workflows.argoproj.io/completed": "true"})
+}
+
+/// A cache with the study `one` and its trial 1, an attempt of which runs.
+fn cache() -> (Cache, Arc<Entry>) {
+    let (cache, mut news) = Cache::new();
+    cache.take_trial(trial(1, 10, "Running", 1), 1);
+    cache.take_study(study("one", 11), 1);
+    let entry = news.try_recv().unwrap();
+    assert!(news.try_recv().is_err(), "announced once");
+    (cache, entry)
+}
+
+fn run(entry: &Entry) -> Option<Run> {
+    entry.state().snapshot.trial(1).unwrap().run.clone()
+}
+
+fn state(state: RunState) -> Option<Run> {
+    Some(Run { attempt: 1, state })
+}
+
+#[test]
+fn a_run_is_what_the_trials_own_workflow_says() {
+    let (cache, entry) = cache();
+    assert_eq!(run(&entry), None);
+    assert_eq!(entry.state().looks(), [(1, 1, Look::Missing)]);
+    // Another's, of the same name; a resubmitted copy of ours, of another name.
+    cache.take_workflow(&workflow("s-1-1", 20, "trial-7", &ended("Succeeded")), 1);
+    cache.take_workflow(&workflow("s-1-1-copy", 20, "trial-1", &ended("Succeeded")), 1);
+    assert_eq!(run(&entry), None);
+    cache.take_workflow(&workflow("s-1-1", 21, "trial-1", &json!({})), 1);
+    assert_eq!(run(&entry), state(RunState::Active));
+    assert!(entry.state().looks().is_empty());
+    cache.take_workflow(&workflow("s-1-1", 23, "trial-1", &ended("Failed")), 1);
+    assert_eq!(run(&entry), state(RunState::Active), "why it failed is not known yet");
+    assert_eq!(entry.state().looks(), [(1, 1, Look::Ended)]);
+    entry.note(|s| s.set_run_state("s-1-1", RunState::Succeeded));
+    assert!(entry.state().looks().is_empty());
+    // Old news change nothing.
+    cache.take_workflow(&workflow("s-1-1", 22, "trial-1", &json!({})), 1);
+    assert_eq!(run(&entry), state(RunState::Succeeded));
+}
+
+#[test]
+fn a_workflow_that_vanishes_is_looked_for_before_it_counts_as_gone() {
+    let (cache, entry) = cache();
+    let seen = workflow("s-1-1", 21, "trial-1", &json!({}));
+    cache.take_workflow(&seen, 1);
+    cache.drop_workflow(&seen);
+    assert_eq!(
+        (run(&entry), entry.state().looks()),
+        (None, vec![(1, 1, Look::Missing)])
+    );
+    entry.note(|s| s.set_gone(1, 1));
+    assert_eq!(run(&entry), state(RunState::Gone));
+    // The next attempt's is another matter.
+    cache.take_trial(trial(1, 30, "Running", 2), 1);
+    assert_eq!(
+        (run(&entry), entry.state().looks()),
+        (None, vec![(1, 2, Look::Missing)])
+    );
+}
+
+#[test]
+fn an_attempt_that_runs_ahead_of_its_record_is_seen() {
+    let (cache, entry) = cache();
+    cache.take_trial(trial(1, 30, "Pending", 1), 1);
+    assert_eq!(run(&entry), None);
+    cache.take_workflow(&workflow("s-1-2", 31, "trial-1", &json!({})), 1);
+    assert_eq!(
+        run(&entry),
+        Some(Run {
+            attempt: 2,
+            state: RunState::Active
+        })
+    );
+}
+
+#[test]
+fn older_news_of_a_trial_are_left_alone_and_metrics_stay_with_their_attempt() {
+    let (cache, entry) = cache();
+    let reading = || {
+        Ok(Reading {
+            objective: 1.0,
+            iteration: 1.0,
+            metrics: Default::default(),
+            reports: Vec::new(),
+        })
+    };
+    entry.note(|s| s.set_metrics(1, 2, reading()));
+    assert!(
+        entry.state().snapshot.trial(1).unwrap().metrics.is_none(),
+        "of another attempt"
+    );
+    entry.note(|s| s.set_metrics(1, 1, reading()));
+    cache.take_trial(trial(1, 9, "Pending", 0), 1);
+    let now = entry.state().snapshot.trial(1).unwrap().clone();
+    assert!(now.status.attempt == 1 && now.metrics.is_some());
+    cache.take_trial(trial(1, 12, "Succeeded", 1), 1);
+    assert!(entry.state().snapshot.trial(1).unwrap().is_finished());
+    assert!(entry.state().looks().is_empty());
+}
+
+#[test]
+fn a_listing_forgets_what_it_does_not_name() {
+    let (cache, entry) = cache();
+    cache.take_trial(trial(2, 12, "Pending", 0), 1);
+    cache.take_trial(request("r", "2026-01-01T00:00:00Z", "Pending"), 1);
+    cache.take_trial(trial(2, 12, "Pending", 0), 2);
+    cache.trials_listed(Some("elsewhere"), 2);
+    assert_eq!(entry.state().snapshot.trials.len(), 2, "another namespace's");
+    cache.trials_listed(Some(NAMESPACE), 2);
+    let numbers: Vec<u32> = entry.state().snapshot.trials.iter().map(|t| t.number).collect();
+    assert_eq!(numbers, [2]);
+    assert!(entry.state().snapshot.requests.is_empty());
+    cache.studies_listed(None, 2);
+    assert!(entry.state().record.is_none());
+}
+
+#[test]
+fn requests_are_those_of_the_study_that_bears_the_name_oldest_first() {
+    let (cache, entry) = cache();
+    for (name, created, phase) in [
+        ("b", "2026-01-02T00:00:00Z", "Pending"),
+        ("a", "2026-01-02T00:00:00Z", "Pending"),
+        ("z", "2026-01-01T00:00:00Z", "Pending"),
+        ("done", "2026-01-01T00:00:00Z", "Admitted"),
+    ] {
+        cache.take_trial(request(name, created, phase), 1);
+    }
+    let names = || -> Vec<String> {
+        let state = entry.state();
+        state.snapshot.requests.iter().map(|r| r.request.name.clone()).collect()
+    };
+    assert_eq!(names(), ["z", "a", "b"]);
+    cache.take_trial(request("a", "2026-01-02T00:00:00Z", "Rejected"), 1);
+    assert_eq!(names(), ["z", "b"]);
+    assert!(cache.request_version(NAMESPACE, "s", "a").is_none());
+}
+
+#[test]
+fn a_study_that_is_created_anew_has_none_of_the_old_ones_trials() {
+    let (cache, old) = cache();
+    let DeserializeGuard(Ok(object)) = study("one", 11) else {
+        panic!()
+    };
+    cache.drop_study(&object.metadata);
+    assert!(!cache.forget(&old), "a trial is left");
+    cache.take_study(study("two", 50), 1);
+    let new = cache.entries().into_iter().find(|e| e.uid == "two").unwrap();
+    assert!(new.state().snapshot.trials.is_empty());
+    old.note(|s| s.drop_trial(1));
+    assert!(cache.forget(&old));
+}
+
+#[test]
+fn what_cannot_be_read_is_known_by_its_name_and_keeps_its_status() {
+    let (cache, entry) = cache();
+    entry.state().snapshot.status.last_number = 7;
+    let DeserializeGuard(Ok(object)) = study("one", 12) else {
+        panic!()
+    };
+    let invalid = kube::core::error_boundary::InvalidObject {
+        error: "spec.parallelism: not a number".to_owned(),
+        metadata: object.metadata,
+    };
+    cache.take_study(DeserializeGuard(Err(invalid)), 1);
+    let state = entry.state();
+    assert_eq!(state.snapshot.status.last_number, 7);
+    assert!(state.record.as_ref().unwrap().spec.is_err());
+}

@@ -1,0 +1,149 @@
+//! Watches studies, trials, and the metadata of Workflows, and keeps the cache up to date.
+
+use std::{fmt::Debug, sync::Arc};
+
+use futures::{Stream, StreamExt};
+use kube::{
+    Api, Client, Resource,
+    core::{DeserializeGuard, PartialObjectMeta},
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::{cache::Cache, workflow_object::Workflow};
+use crate::{
+    api::{HyperparameterStudy, HyperparameterTrial},
+    workflow::STUDY_LABEL,
+};
+
+/// How long a watch goes on before it is begun anew, which is also how soon a dead connection is noticed.
+const WATCH_SECONDS: u32 = 240;
+
+/// Which of the watches have been listed once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Listed {
+    done: usize,
+    all: usize,
+}
+
+/// The watches' progress.
+#[derive(Clone, Debug)]
+pub struct Synced(watch::Receiver<Listed>);
+
+impl Synced {
+    /// Whether everything has been listed once.
+    pub fn is_complete(&self) -> bool {
+        let listed = *self.0.borrow();
+        listed.done >= listed.all
+    }
+
+    /// Waits for that.
+    pub async fn complete(&mut self) {
+        // The other end is gone only when the program is about to end.
+        let _ = self.0.wait_for(|listed| listed.done >= listed.all).await;
+    }
+}
+
+/// Watches, in `namespaces` (all where there are none), until the futures that it gives are dropped.
+pub fn watches(
+    client: &Client,
+    namespaces: &[String],
+    cache: &Arc<Cache>,
+) -> (Synced, Vec<impl Future<Output = ()> + Send + use<>>) {
+    let scopes: Vec<Option<String>> = match namespaces {
+        [] => vec![None],
+        some => some.iter().cloned().map(Some).collect(),
+    };
+    let all = scopes.len().saturating_mul(3);
+    let (progress, synced) = watch::channel(Listed { done: 0, all });
+    let progress = Arc::new(progress);
+    let futures = scopes
+        .into_iter()
+        .map(|scope| {
+            let (cache, client, progress) = (cache.clone(), client.clone(), progress.clone());
+            async move {
+                let config = watcher::Config::default().timeout(WATCH_SECONDS);
+                let studies =
+                    events::<DeserializeGuard<HyperparameterStudy>>(&client, scope.as_deref(), config.clone());
+                let trials = events::<DeserializeGuard<HyperparameterTrial>>(&client, scope.as_deref(), config.clone());
+                let labelled = config.labels(STUDY_LABEL);
+                let workflows = events::<PartialObjectMeta<Workflow>>(&client, scope.as_deref(), labelled);
+                let scope = scope.as_deref();
+                tokio::join!(
+                    follow("studies", studies, &progress, &cache, |event, epoch| match event {
+                        Event::Apply(object) | Event::InitApply(object) => cache.take_study(object, epoch),
+                        Event::Delete(object) => cache.drop_study(object.meta()),
+                        Event::InitDone => cache.studies_listed(scope, epoch),
+                        Event::Init => {}
+                    }),
+                    follow("trials", trials, &progress, &cache, |event, epoch| match event {
+                        Event::Apply(object) | Event::InitApply(object) => cache.take_trial(object, epoch),
+                        Event::Delete(object) => cache.drop_trial(&object),
+                        Event::InitDone => cache.trials_listed(scope, epoch),
+                        Event::Init => {}
+                    }),
+                    follow("workflows", workflows, &progress, &cache, |event, epoch| match event {
+                        Event::Apply(object) | Event::InitApply(object) => cache.take_workflow(&object.metadata, epoch),
+                        Event::Delete(object) => cache.drop_workflow(&object.metadata),
+                        Event::InitDone => cache.workflows_listed(scope, epoch),
+                        Event::Init => {}
+                    }),
+                );
+            }
+        })
+        .collect();
+    (Synced(synced), futures)
+}
+
+fn events<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    config: watcher::Config,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
+    let api: Api<K> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    watcher(api, config).default_backoff()
+}
+
+/// Gives every event to `take`, with a number that grows with every listing.
+async fn follow<K>(
+    what: &str,
+    events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+    progress: &watch::Sender<Listed>,
+    cache: &Cache,
+    mut take: impl FnMut(Event<K>, u64),
+) {
+    let mut events = std::pin::pin!(events);
+    let mut epoch = cache.begin_listing();
+    let mut listed = false;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => {
+                let (begins, ends) = (matches!(event, Event::Init), matches!(event, Event::InitDone));
+                if begins {
+                    epoch = cache.begin_listing();
+                }
+                take(event, epoch);
+                if ends && !listed {
+                    listed = true;
+                    progress.send_modify(|p| p.done = p.done.saturating_add(1));
+                }
+            }
+            Err(error) => tracing::warn!("watching {what}: {error}; it is tried again"),
+        }
+    }
+}

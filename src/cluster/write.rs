@@ -1,0 +1,295 @@
+//! What the controller asks of the API server beyond watching: each call bounded in time, its failure told apart by what to do about it.
+
+use std::{fmt::Debug, time::Duration};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client, Resource,
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+    core::NamespaceResourceScope,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{Workflow, cache::Version};
+use crate::api::{HyperparameterStudy, HyperparameterTrial, StudyStatus, TrialStatus};
+
+/// Under which name our fields are kept apart from others'.
+const MANAGER: &str = "hyperstudy";
+/// How long one call may take. What one that took longer has done shows in the watch.
+const CALL: Duration = Duration::from_secs(10);
+
+/// Why a call did not do what it was to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Somebody else has changed the object in between.
+    #[error("the object has changed in between")]
+    Conflict,
+    /// An object of that name is there already.
+    #[error("an object of that name is there already")]
+    AlreadyExists,
+    /// The object is not there.
+    #[error("the object is not there")]
+    NotFound,
+    /// The object is not one that the API server takes.
+    #[error("the API server does not take it: {0}")]
+    Invalid(String),
+    /// The API server does not allow it.
+    #[error("the API server does not allow it: {0}")]
+    Forbidden(String),
+    /// The API server does not answer in time, or not now.
+    #[error("the API server does not answer: {0}")]
+    Unavailable(String),
+}
+
+impl CallError {
+    /// One word for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Conflict => "Conflict",
+            Self::AlreadyExists => "AlreadyExists",
+            Self::NotFound => "NotFound",
+            Self::Invalid(_) => "Invalid",
+            Self::Forbidden(_) => "Forbidden",
+            Self::Unavailable(_) => "Unavailable",
+        }
+    }
+}
+
+impl From<kube::Error> for CallError {
+    fn from(error: kube::Error) -> Self {
+        let kube::Error::Api(status) = &error else {
+            return Self::Unavailable(error.to_string());
+        };
+        match (status.code, status.reason.as_str()) {
+            (409, "AlreadyExists") => Self::AlreadyExists,
+            (409, _) => Self::Conflict,
+            (404 | 410, _) => Self::NotFound,
+            (400 | 413 | 422, _) => Self::Invalid(status.message.clone()),
+            (401 | 403, _) => Self::Forbidden(status.message.clone()),
+            _ => Self::Unavailable(status.message.clone()),
+        }
+    }
+}
+
+/// The API server, for writes.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+    /// Told of every write, by kind and verb.
+    count: fn(&'static str, &'static str),
+}
+
+impl Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl Writer {
+    /// A writer whose every write is told to `count`, by kind and verb.
+    pub fn new(client: Client, count: fn(&'static str, &'static str)) -> Self {
+        Self { client, count }
+    }
+
+    /// The client below.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// What the API server says.
+    async fn create<K>(&self, namespace: &str, kind: &'static str, object: &K) -> Result<K, CallError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
+    {
+        (self.count)(kind, "create");
+        let parameters = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        bounded(self.api::<K>(namespace).create(&parameters, object)).await
+    }
+
+    /// Creates a numbered trial.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn create_trial(
+        &self,
+        namespace: &str,
+        trial: &HyperparameterTrial,
+    ) -> Result<HyperparameterTrial, CallError> {
+        self.create(namespace, "HyperparameterTrial", trial).await
+    }
+
+    /// Creates a Workflow.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn create_workflow(&self, namespace: &str, workflow: &Workflow) -> Result<Workflow, CallError> {
+        self.create(namespace, "Workflow", workflow).await
+    }
+
+    /// Writes a study's status, if the study is still at `version`.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn study_status(
+        &self,
+        namespace: &str,
+        name: &str,
+        version: &Version,
+        status: &StudyStatus,
+    ) -> Result<HyperparameterStudy, CallError> {
+        (self.count)("HyperparameterStudy", "patch-status");
+        self.status(namespace, name, version, status).await
+    }
+
+    /// Writes a trial's or a request's status, if it is still at `version`.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn trial_status(
+        &self,
+        namespace: &str,
+        name: &str,
+        version: &Version,
+        status: &TrialStatus,
+    ) -> Result<HyperparameterTrial, CallError> {
+        (self.count)("HyperparameterTrial", "patch-status");
+        self.status(namespace, name, version, status).await
+    }
+
+    async fn status<K>(
+        &self,
+        namespace: &str,
+        name: &str,
+        version: &Version,
+        status: impl Serialize + Debug,
+    ) -> Result<K, CallError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
+    {
+        let object = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            "metadata": {"name": name, "resourceVersion": version.0},
+            "status": status,
+        });
+        let parameters = PatchParams::apply(MANAGER).force();
+        bounded(
+            self.api::<K>(namespace)
+                .patch_status(name, &parameters, &Patch::Apply(&object)),
+        )
+        .await
+    }
+
+    /// Sets or removes a finalizer of ours, the others' staying, if the object is still at `version`.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn set_finalizer<K>(
+        &self,
+        namespace: &str,
+        name: &str,
+        kind: &'static str,
+        finalizer: &str,
+        is_wanted: bool,
+    ) -> Result<K, CallError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
+    {
+        let api = self.api::<K>(namespace);
+        let object = bounded(api.get_metadata(name)).await?;
+        let mut finalizers = object.metadata.finalizers.unwrap_or_default();
+        finalizers.retain(|f| f != finalizer);
+        if is_wanted {
+            finalizers.push(finalizer.to_owned());
+        }
+        (self.count)(kind, "patch");
+        // A merge replaces the whole list: the version keeps it from dropping what others have set since.
+        let change =
+            json!({"metadata": {"finalizers": finalizers, "resourceVersion": object.metadata.resource_version}});
+        bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(&change))).await
+    }
+
+    /// Ends a Workflow.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn terminate(&self, namespace: &str, name: &str) -> Result<Workflow, CallError> {
+        (self.count)("Workflow", "patch");
+        // A Workflow that waits for a lock ignores `Stop`.
+        let change = json!({"spec": {"shutdown": "Terminate"}});
+        let api = self.api::<Workflow>(namespace);
+        bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(&change))).await
+    }
+
+    /// Deletes a study, if it is still the one with that UID and version.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn delete_study(
+        &self,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+        version: &Version,
+    ) -> Result<(), CallError> {
+        (self.count)("HyperparameterStudy", "delete");
+        let parameters = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: Some(version.0.clone()),
+        });
+        let api = self.api::<HyperparameterStudy>(namespace);
+        bounded(api.delete(name, &parameters)).await.map(|_| ())
+    }
+
+    /// A Workflow as it is now; `None` where there is none.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn workflow(&self, namespace: &str, name: &str) -> Result<Option<Workflow>, CallError> {
+        bounded(self.api::<Workflow>(namespace).get_opt(name)).await
+    }
+
+    /// A trial as it is now; `None` where there is none.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn trial(&self, namespace: &str, name: &str) -> Result<Option<HyperparameterTrial>, CallError> {
+        bounded(self.api::<HyperparameterTrial>(namespace).get_opt(name)).await
+    }
+
+    /// Why a pod ended, one word, where it is still there and says so.
+    pub async fn pod_reason(&self, namespace: &str, name: &str) -> Option<String> {
+        let pod: Option<Pod> = bounded(self.api::<Pod>(namespace).get_opt(name)).await.ok()?;
+        let status = pod?.status?;
+        let disrupted =
+            |c: &k8s_openapi::api::core::v1::PodCondition| c.type_ == "DisruptionTarget" && c.status == "True";
+        let condition = status.conditions.iter().flatten().find(|c| disrupted(c));
+        status.reason.or_else(|| condition?.reason.clone())
+    }
+}
+
+async fn bounded<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, CallError> {
+    match tokio::time::timeout(CALL, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(CallError::Unavailable(format!("no answer within {} s", CALL.as_secs()))),
+    }
+}
+
+/// What of a Workflow is judged, as JSON.
+pub fn as_value(workflow: &Workflow) -> Value {
+    serde_json::to_value(workflow).unwrap_or_default()
+}

@@ -1,0 +1,149 @@
+//! What the reconcilers work with. Every effect comes in here.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    cluster::{
+        Obstacle,
+        cache::{Cache, Entry, Work},
+        connect::{self, Settings},
+        templates,
+        write::{CallError, Writer},
+    },
+    storage::{StorageError, Store},
+    study::Study,
+    workflow::Template,
+};
+
+/// The first wait after something failed, and the longest; each is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What all studies share.
+pub struct Context {
+    /// The API server.
+    pub writer: Writer,
+    /// What was seen.
+    pub cache: Arc<Cache>,
+    /// What the controller was told about S3.
+    pub settings: Settings,
+    /// The instance id of the Argo installation, where it has one.
+    pub instance_id: Option<String>,
+    /// The time.
+    pub clock: fn() -> Timestamp,
+    /// All that is under way.
+    pub tasks: TaskTracker,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+/// What a study needs of its surroundings to run.
+#[derive(Debug)]
+pub struct Access {
+    /// Its template; absent where nothing may start.
+    pub template: Option<Template>,
+    /// Its S3 server; absent where it cannot be reached for want of credentials.
+    pub store: Option<Store>,
+    /// What is in the way.
+    pub obstacle: Option<Obstacle>,
+    /// When that was found.
+    pub at: Timestamp,
+}
+
+impl Access {
+    /// Looks for it.
+    pub async fn look(context: &Context, study: &Study) -> Self {
+        let client = context.writer.client();
+        let (template, missing) = match templates::fetch(client, study).await {
+            Ok(template) => (Some(template), None),
+            Err(obstacle) => (None, Some(obstacle)),
+        };
+        let repository = template.as_ref().and_then(Template::repository);
+        let (settings, storage) = (&context.settings, &study.spec.storage);
+        let connected = connect::connect(client, settings, &study.namespace, storage, repository).await;
+        let (store, closed) = match connected {
+            Ok(store) => (Some(store), None),
+            Err(obstacle) => (None, Some(obstacle)),
+        };
+        Self {
+            template,
+            store,
+            obstacle: missing.or(closed),
+            at: (context.clock)(),
+        }
+    }
+}
+
+/// Why something could not be done now. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The API server.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// S3. That it fails is noted, and when it is worth trying again.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// There are no credentials for S3, or none that work.
+    #[error("there is no access to storage: {0}")]
+    NoStore(String),
+}
+
+impl Context {
+    /// Notes how a piece of work for a study went.
+    pub fn noted(&self, entry: &Entry, work: Work, result: Result<(), Trouble>) -> Option<Duration> {
+        let now = (self.clock)();
+        let mut state = entry.state();
+        let Err(trouble) = result else {
+            state.failures.remove(&work);
+            return None;
+        };
+        let study = state
+            .record
+            .as_ref()
+            .map(|r| r.identity.name.clone())
+            .unwrap_or_default();
+        match &trouble {
+            Trouble::Storage(_) | Trouble::NoStore(_) => {
+                let health = &mut state.snapshot.storage;
+                // What failed beside it at the same time is the same failure.
+                if health.retry_at.is_none_or(|at| at <= now) {
+                    health.failed(trouble.to_string(), now);
+                }
+                tracing::warn!(study, ?work, "storage: {trouble}");
+                // The plan knows when to go on.
+                return None;
+            }
+            Trouble::Call(CallError::Conflict) => tracing::debug!(study, ?work, "{trouble}"),
+            Trouble::Call(_) => tracing::warn!(study, ?work, "{trouble}"),
+        }
+        let failures = state.failures.entry(work).or_default();
+        let wait = FIRST_WAIT.saturating_mul(1 << (*failures).min(10)).min(LONGEST_WAIT);
+        *failures = failures.saturating_add(1);
+        Some(wait)
+    }
+
+    /// Does a piece of work in the background, once at a time; what fails is held back for a while.
+    pub fn begin<F>(self: &Arc<Self>, entry: &Arc<Entry>, work: Work, task: F)
+    where
+        F: Future<Output = Result<(), Trouble>> + Send + 'static,
+    {
+        if !entry.state().busy.insert(work) {
+            return;
+        }
+        let (context, entry) = (self.clone(), entry.clone());
+        self.tasks.spawn(async move {
+            let result = task.await;
+            if let Some(wait) = context.noted(&entry, work, result) {
+                tokio::time::sleep(wait).await;
+            }
+            entry.note(|state| state.busy.remove(&work));
+        });
+    }
+}

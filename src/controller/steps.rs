@@ -1,0 +1,269 @@
+//! The effects of a study's plan: its trials' are handed to their own reconciler.
+
+use std::sync::Arc;
+
+use super::{
+    context::{Access, Context, Trouble},
+    trial::{self, TrialWork},
+};
+use crate::{
+    api::{self, HyperparameterStudy, HyperparameterTrial, OnConflict, OnDelete, TrialPhase, TrialSpec, TrialStatus},
+    cluster::{
+        cache::{Entry, STUDY_FINALIZER, Work},
+        write::CallError,
+    },
+    results,
+    storage::{ClaimError, Location, Owner, StorageError, Store},
+    study::{Action, Folder, Step, Study, Written},
+};
+
+/// Does what a plan says, as far as it is still due. What concerns a trial alone goes on in the background.
+///
+/// # Errors
+/// What has to be tried again; the rest of the plan is left out, and made anew then.
+pub async fn apply(
+    context: &Arc<Context>,
+    entry: &Arc<Entry>,
+    study: &Arc<Study>,
+    access: Arc<Access>,
+    steps: Vec<Step>,
+) -> Result<(), Trouble> {
+    hold(context, entry, study).await?;
+    for step in steps {
+        if !step.is_due(study, &entry.state().snapshot) {
+            continue;
+        }
+        let number = match &step.action {
+            Action::Start { number, .. }
+            | Action::Stop { number, .. }
+            | Action::ReadMetrics { number, .. }
+            | Action::Record { number, .. }
+            | Action::DeleteFolder { number }
+            | Action::ReleaseTrial { number } => Some(*number),
+            _ => None,
+        };
+        if let Some(number) = number {
+            let work = TrialWork {
+                context: context.clone(),
+                entry: entry.clone(),
+                study: study.clone(),
+                access: access.clone(),
+                number,
+            };
+            context.begin(entry, Work::Trial(number), work.reconcile(step));
+            continue;
+        }
+        match step.action {
+            Action::ClaimFolder => claim(entry, study, &access).await?,
+            Action::CreateTrial {
+                number,
+                parameters,
+                origin,
+                continues,
+            } => {
+                let spec = TrialSpec {
+                    study_ref: api::StudyRef {
+                        name: study.name.clone(),
+                    },
+                    number: Some(number),
+                    parameters,
+                    origin: Some(origin),
+                    continues,
+                    stop: false,
+                };
+                create(context, study, trial::object(study, number, spec)).await?;
+            }
+            Action::Admit { request, number } => {
+                let status = TrialStatus {
+                    phase: TrialPhase::Admitted,
+                    number: Some(number),
+                    ..TrialStatus::default()
+                };
+                settle(context, study, &request.name, status).await?;
+            }
+            Action::Reject {
+                request,
+                reason,
+                message,
+            } => {
+                let status = TrialStatus {
+                    phase: TrialPhase::Rejected,
+                    reason: Some(reason),
+                    message: Some(message),
+                    ..TrialStatus::default()
+                };
+                settle(context, study, &request.name, status).await?;
+            }
+            Action::WriteResults { revision } => {
+                let task = write_results(context.clone(), entry.clone(), study.clone(), access.clone(), revision);
+                context.begin(entry, Work::Results, task);
+            }
+            Action::RemoveStudyFolder => {
+                store(&access)?.delete_folder(&folder(study)?).await?;
+                entry.note(|state| state.snapshot.folder = Folder::Removed);
+            }
+            Action::ReleaseStudy => set_hold(context, entry, study, false).await?,
+            Action::DeleteStudy => {
+                let version = entry
+                    .state()
+                    .record
+                    .as_ref()
+                    .map(|r| r.version.clone())
+                    .unwrap_or_default();
+                let deleted = context
+                    .writer
+                    .delete_study(&study.namespace, &study.name, &study.uid, &version)
+                    .await;
+                gone_is_fine(deleted)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn gone_is_fine(result: Result<(), CallError>) -> Result<(), CallError> {
+    match result {
+        Err(CallError::NotFound) => Ok(()),
+        other => other,
+    }
+}
+
+/// The study's folder.
+fn folder(study: &Study) -> Result<Location, StorageError> {
+    let address = study.folder();
+    address.parse().map_err(|_| StorageError::BadName { at: address })
+}
+
+fn store(access: &Access) -> Result<&Store, Trouble> {
+    let why = || access.obstacle.as_ref().map_or_else(String::new, |o| o.message.clone());
+    access.store.as_ref().ok_or_else(|| Trouble::NoStore(why()))
+}
+
+/// Sees to it that a study whose folder goes with it is not gone before its folder is.
+async fn hold(context: &Context, entry: &Entry, study: &Study) -> Result<(), Trouble> {
+    let wanted = study.spec.storage.on_delete == OnDelete::Delete;
+    let held = entry.state().record.as_ref().is_some_and(|r| r.is_held);
+    let finished = entry.state().snapshot.status.phase.is_finished() && entry.state().snapshot.trials.is_empty();
+    if study.deleting || wanted == held || finished {
+        return Ok(());
+    }
+    set_hold(context, entry, study, wanted).await
+}
+
+async fn set_hold(context: &Context, entry: &Entry, study: &Study, wanted: bool) -> Result<(), Trouble> {
+    if entry.state().record.as_ref().is_none_or(|r| r.is_held == wanted) {
+        return Ok(());
+    }
+    let kind = "HyperparameterStudy";
+    let writer = &context.writer;
+    let changed = writer
+        .set_finalizer::<HyperparameterStudy>(&study.namespace, &study.name, kind, STUDY_FINALIZER, wanted)
+        .await;
+    match changed {
+        Ok(object) => context
+            .cache
+            .take_study(kube::core::DeserializeGuard(Ok(object)), context.cache.epoch()),
+        Err(CallError::NotFound) => {}
+        Err(other) => return Err(other.into()),
+    }
+    Ok(())
+}
+
+/// Makes the study's folder its own, or finds out why that cannot be.
+///
+/// # Errors
+/// Storage fails.
+pub async fn claim(entry: &Entry, study: &Study, access: &Access) -> Result<(), Trouble> {
+    let overwrite = study.spec.storage.on_conflict == OnConflict::Overwrite;
+    let owner = Owner {
+        uid: study.uid.clone(),
+        name: study.name.clone(),
+    };
+    let found = match store(access)?.claim(&folder(study)?, &owner, overwrite).await {
+        Ok(()) => Folder::Claimed,
+        Err(ClaimError::Storage(error)) => return Err(error.into()),
+        Err(error) => Folder::Refused("FolderNotOwned".to_owned(), error.to_string()),
+    };
+    entry.note(|state| {
+        state.snapshot.storage.worked();
+        state.snapshot.folder = found;
+    });
+    Ok(())
+}
+
+async fn create(context: &Context, study: &Study, trial: HyperparameterTrial) -> Result<(), Trouble> {
+    let name = trial.metadata.name.clone().unwrap_or_default();
+    let created = match context.writer.create_trial(&study.namespace, &trial).await {
+        // Created before, by an answer that got lost or a view that lags; or it is another's, and this waits until that is gone.
+        Err(CallError::AlreadyExists) => match context.writer.trial(&study.namespace, &name).await? {
+            Some(found)
+                if found
+                    .metadata
+                    .owner_references
+                    .iter()
+                    .flatten()
+                    .any(|o| o.uid == study.uid) =>
+            {
+                found
+            }
+            _ => return Err(CallError::AlreadyExists.into()),
+        },
+        created => created?,
+    };
+    context
+        .cache
+        .take_trial(kube::core::DeserializeGuard(Ok(created)), context.cache.epoch());
+    Ok(())
+}
+
+/// Notes on a request what becomes of it.
+async fn settle(context: &Context, study: &Study, request: &str, status: TrialStatus) -> Result<(), Trouble> {
+    let Some(version) = context.cache.request_version(&study.namespace, &study.name, request) else {
+        return Ok(());
+    };
+    let settled = context
+        .writer
+        .trial_status(&study.namespace, request, &version, &status)
+        .await;
+    match settled {
+        Ok(object) => context
+            .cache
+            .take_trial(kube::core::DeserializeGuard(Ok(object)), context.cache.epoch()),
+        Err(CallError::NotFound) => {}
+        Err(other) => return Err(other.into()),
+    }
+    Ok(())
+}
+
+async fn write_results(
+    context: Arc<Context>,
+    entry: Arc<Entry>,
+    study: Arc<Study>,
+    access: Arc<Access>,
+    revision: u64,
+) -> Result<(), Trouble> {
+    let (store, folder) = (store(&access)?, folder(&study)?);
+    if !entry.state().knows_reports {
+        let snapshot = entry.state().snapshot.clone();
+        let reports = results::reports(store, &folder, &study, &snapshot).await?;
+        entry.state().set_reports(reports);
+    }
+    let snapshot = entry.state().snapshot.clone();
+    results::write(store, &folder, &study, &snapshot).await?;
+    let at = (context.clock)();
+    entry.note(|state| {
+        state.snapshot.storage.worked();
+        state.snapshot.written = Some(Written { revision, at });
+    });
+    Ok(())
+}
+
+/// Lets the trials go of a study that is gone.
+pub fn release_orphans(context: &Arc<Context>, entry: &Arc<Entry>) {
+    let deleted = entry.state().deleted_trials();
+    for (number, namespace, name) in deleted {
+        let task = trial::release(context.clone(), entry.clone(), number, namespace, name);
+        context.begin(entry, Work::Trial(number), task);
+    }
+}

@@ -1,0 +1,145 @@
+//! The reconciler of a study: which trials exist, what becomes of them, its results, its status.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    access::Attendance,
+    context::{Context, Trouble},
+    steps,
+};
+use crate::{
+    api::StudyStatus,
+    cluster::cache::{Entry, StudyRecord, Work},
+    study::{self, Plan, Study, plan, unusable},
+};
+
+/// How often, at most, a study's status is written.
+const STATUS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// One pass: observe, plan, apply. Gives when to look again even if nothing changes until then.
+pub async fn reconcile(context: &Arc<Context>, entry: &Arc<Entry>, own: &mut Attendance) -> Option<Timestamp> {
+    let Some(record) = entry.state().record.clone() else {
+        steps::release_orphans(context, entry);
+        return None;
+    };
+    let now = (context.clock)();
+    let study = match compiled(entry, &record) {
+        Ok(study) => study,
+        Err(message) => return explain(context, entry, own, &record, &message, now).await,
+    };
+    let looks_again = own.observe(context, entry, &study, &record, now).await;
+    let Plan {
+        steps,
+        status,
+        again_at,
+    } = {
+        let state = entry.state();
+        plan(&study, &state.snapshot, now)
+    };
+    let access = own.access();
+    let result = match access {
+        Some(access) => steps::apply(context, entry, &study, access, steps).await,
+        None => Ok(()),
+    };
+    let waits = context
+        .noted(entry, Work::Study, result)
+        .and_then(|wait| later(now, wait));
+    let writes = write_status(context, entry, own, &record, status, now).await;
+    [again_at, looks_again, waits, writes].into_iter().flatten().min()
+}
+
+/// The study compiled, once for each state of its spec.
+fn compiled(entry: &Entry, record: &StudyRecord) -> Result<Arc<Study>, String> {
+    if let Some(known) = entry.state().study.clone() {
+        return known;
+    }
+    let spec = record.spec.clone();
+    let study = spec.and_then(|spec| {
+        let compiled = Study::compile(record.identity.clone(), spec, &[]);
+        compiled.map(Arc::new).map_err(|errors| errors.to_string())
+    });
+    entry.state().set_study(study.clone());
+    study
+}
+
+/// Says why a study cannot be run, until it is mended.
+async fn explain(
+    context: &Context,
+    entry: &Entry,
+    own: &mut Attendance,
+    record: &StudyRecord,
+    message: &str,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let before = entry.state().snapshot.status.clone();
+    let why = ("InvalidSpec", message);
+    let (status, again) = unusable(&record.identity, record.spec.as_ref().ok(), &before, why, now);
+    let writes = write_status(context, entry, own, record, status, now).await;
+    [again, writes].into_iter().flatten().min()
+}
+
+/// Writes the status where it is new, at most twice a second. Gives when it has to wait.
+async fn write_status(
+    context: &Context,
+    entry: &Entry,
+    own: &mut Attendance,
+    record: &StudyRecord,
+    status: StudyStatus,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let (before, version) = {
+        let state = entry.state();
+        let version = state.record.as_ref()?.version.clone();
+        (state.snapshot.status.clone(), version)
+    };
+    if before == status {
+        return None;
+    }
+    let due = own
+        .status_written
+        .and_then(|at| later(at, STATUS_INTERVAL))
+        .filter(|due| *due > now);
+    if due.is_some() {
+        return due;
+    }
+    own.status_written = Some(now);
+    let identity = &record.identity;
+    let writer = &context.writer;
+    match writer
+        .study_status(&identity.namespace, &identity.name, &version, &status)
+        .await
+    {
+        Ok(written) => {
+            context
+                .cache
+                .take_study(kube::core::DeserializeGuard(Ok(written)), context.cache.epoch());
+            context.noted(entry, Work::Status, Ok(()));
+            None
+        }
+        Err(error) => {
+            let wait = context.noted(entry, Work::Status, Err(Trouble::Call(error)))?;
+            later(now, wait)
+        }
+    }
+}
+
+/// Whether there may be anything to do for a study beyond showing how it ended.
+pub fn is_active(study: &Study, snapshot: &study::Snapshot) -> bool {
+    let status = &snapshot.status;
+    let degraded = |c: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition| {
+        c.type_ == "StorageDegraded" && c.status == "True"
+    };
+    !status.phase.is_finished()
+        || status.observed_generation != Some(study.generation)
+        || study.deleting
+        || status.conditions.iter().any(degraded)
+        || snapshot.trials.iter().any(|t| !t.is_finished() || t.deleting)
+        || !snapshot.requests.is_empty()
+}
+
+/// `time` and `wait`.
+pub fn later(time: Timestamp, wait: Duration) -> Option<Timestamp> {
+    time.checked_add(SignedDuration::try_from(wait).ok()?).ok()
+}

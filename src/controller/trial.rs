@@ -1,0 +1,356 @@
+//! The reconciler of a trial: its Workflow, its metrics, its folder, its status.
+//!
+//! What is to be done is decided by the study's plan; here it is done, if it is still due, and what came of it goes back into the cache.
+
+use std::sync::Arc;
+
+use super::context::{Access, Context, Trouble};
+use crate::{
+    api::{self, Files, HyperparameterTrial, TrialStatus},
+    cluster::{
+        Workflow,
+        cache::{Entry, Look, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord},
+        write::{CallError, as_value},
+    },
+    metrics::{MAX_BYTES, MetricsError, Reading},
+    storage::{Location, StorageError, Store},
+    study::{self, Action, Failure, RunState, Step, Study, Trial},
+    workflow::{self, Owner, Seen},
+};
+
+/// One trial and what its reconciler works with.
+#[derive(Clone, Debug)]
+pub struct TrialWork {
+    /// What all studies share.
+    pub context: Arc<Context>,
+    /// The study as it was seen.
+    pub entry: Arc<Entry>,
+    /// The study.
+    pub study: Arc<Study>,
+    /// Its surroundings.
+    pub access: Arc<Access>,
+    /// The trial's number.
+    pub number: u32,
+}
+
+impl TrialWork {
+    /// Does what a step of the plan says, if it is still due.
+    ///
+    /// # Errors
+    /// What has to be tried again.
+    pub async fn reconcile(self, step: Step) -> Result<(), Trouble> {
+        let Some((trial, record)) = self.observe(&step) else {
+            return Ok(());
+        };
+        let name = self.name();
+        match step.action {
+            Action::Start { attempt, .. } => self.start(trial, &record, attempt).await,
+            Action::Stop { attempt, .. } => self.stop(attempt).await,
+            Action::ReadMetrics { attempt, .. } => self.read_metrics(&trial, attempt).await,
+            Action::Record { status, .. } => self.record(&record.version, *status).await,
+            Action::DeleteFolder { .. } => self.delete_folder(&trial, &record.version).await,
+            Action::ReleaseTrial { .. } if record.is_held => {
+                release(
+                    self.context,
+                    self.entry,
+                    self.number,
+                    self.study.namespace.clone(),
+                    name,
+                )
+                .await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The trial as it is now, where the step is still due.
+    fn observe(&self, step: &Step) -> Option<(Trial, TrialRecord)> {
+        let state = self.entry.state();
+        let trial = state.snapshot.trial(self.number)?.clone();
+        let record = state.trial_record(self.number)?.clone();
+        step.is_due(&self.study, &state.snapshot).then_some((trial, record))
+    }
+
+    fn namespace(&self) -> &str {
+        &self.study.namespace
+    }
+
+    fn name(&self) -> String {
+        self.study.trial_name(self.number)
+    }
+
+    fn store(&self) -> Result<&Store, Trouble> {
+        let why = || {
+            self.access
+                .obstacle
+                .as_ref()
+                .map_or_else(String::new, |o| o.message.clone())
+        };
+        self.access.store.as_ref().ok_or_else(|| Trouble::NoStore(why()))
+    }
+
+    fn folder(&self) -> Result<Location, StorageError> {
+        let address = self.study.trial_folder(self.number);
+        address.parse().map_err(|_| StorageError::BadName { at: address })
+    }
+
+    /// Storage works, as a call to it has shown.
+    fn works(&self) {
+        let mut state = self.entry.state();
+        if state.snapshot.storage.failing_since.is_some() {
+            state.snapshot.storage.worked();
+        }
+    }
+
+    /// Empties the folder and creates the attempt's Workflow, then records it.
+    async fn start(&self, mut trial: Trial, record: &TrialRecord, attempt: u32) -> Result<(), Trouble> {
+        let Some(template) = &self.access.template else {
+            return Ok(());
+        };
+        let (store, folder) = (self.store()?, self.folder()?);
+        let mut version = record.version.clone();
+        let name = self.study.run_name(self.number, attempt);
+        let is_empty = store.is_empty(&folder).await?;
+        self.works();
+        if !is_empty {
+            // What is there may be this very attempt's: then the Workflow exists although nobody here has seen it yet.
+            if let Some(found) = self.context.writer.workflow(self.namespace(), &name).await? {
+                self.found(&name, record, &found);
+                return Ok(());
+            }
+            let left = store.empty_folder(&folder).await?;
+            let metrics = folder.join(self.study.spec.trial.metrics.file());
+            let metrics = metrics.map_err(|_| StorageError::BadName { at: folder.to_string() })?;
+            let stale = left.into_iter().find(|l| l.key == metrics.key()).map(|l| l.version);
+            if stale != trial.status.stale_metrics {
+                // Recorded before anything runs, so that the old file is never taken for a new one.
+                trial.status.stale_metrics = stale;
+                version = self.write(&version, &trial.status).await?;
+            }
+        }
+        let owner = Owner {
+            name: self.name(),
+            uid: record.uid.clone(),
+        };
+        let id = self.context.instance_id.as_deref();
+        let created = match workflow::manifest(&self.study, template, &trial, attempt, &owner, id) {
+            Ok(manifest) => match serde_json::from_value::<Workflow>(manifest) {
+                Ok(manifest) => self.context.writer.create_workflow(self.namespace(), &manifest).await,
+                Err(error) => Err(CallError::Invalid(error.to_string())),
+            },
+            Err(message) => Err(CallError::Invalid(message)),
+        };
+        match created {
+            Ok(created) => self.found(&name, record, &created),
+            Err(CallError::AlreadyExists) => match self.context.writer.workflow(self.namespace(), &name).await? {
+                Some(found) => self.found(&name, record, &found),
+                None => return Err(CallError::Conflict.into()),
+            },
+            Err(CallError::Invalid(message)) => self.refused(&name, record, message),
+            Err(other) => return Err(other.into()),
+        }
+        let now = (self.context.clock)();
+        let status = study::started(&self.study, self.number, &trial.status, attempt, now);
+        self.write(&version, &status).await.map(|_| ())
+    }
+
+    /// Takes a Workflow that was created or found by its name. One that another owns makes it impossible to run this attempt.
+    fn found(&self, name: &str, record: &TrialRecord, workflow: &Workflow) {
+        let owners = workflow.metadata.owner_references.iter().flatten();
+        if owners.into_iter().any(|o| o.uid == record.uid) {
+            self.context
+                .cache
+                .take_workflow(&workflow.metadata, self.context.cache.epoch());
+        } else {
+            let message = format!(
+                "a Workflow named `{name}` is there already and is not this trial's: delete it, or name the study otherwise"
+            );
+            self.refused(name, record, message);
+        }
+    }
+
+    /// An attempt that can never run: as if its Workflow had been refused.
+    fn refused(&self, name: &str, record: &TrialRecord, message: String) {
+        let refused = WorkflowRecord {
+            owner: record.uid.clone(),
+            version: Version::default(),
+            seen: Seen::Unsuccessful,
+            state: Some(RunState::Failed(Failure::Refused, message)),
+            epoch: u64::MAX,
+        };
+        self.entry.note(|state| state.take_workflow(name.to_owned(), refused));
+    }
+
+    async fn stop(&self, attempt: u32) -> Result<(), Trouble> {
+        if self.entry.state().stopped.contains(&(self.number, attempt)) {
+            return Ok(());
+        }
+        let name = self.study.run_name(self.number, attempt);
+        match self.context.writer.terminate(self.namespace(), &name).await {
+            Ok(_) => {
+                self.entry.state().stopped.insert((self.number, attempt));
+            }
+            Err(CallError::NotFound) => self.entry.note(|state| {
+                state.drop_workflow(&name);
+                state.set_gone(self.number, attempt);
+            }),
+            Err(other) => return Err(other.into()),
+        }
+        Ok(())
+    }
+
+    async fn read_metrics(&self, trial: &Trial, attempt: u32) -> Result<(), Trouble> {
+        let reading = if self.study.spec.trial.metrics.workflow_outputs.is_some() {
+            let name = self.study.run_name(self.number, attempt);
+            match self.context.writer.workflow(self.namespace(), &name).await? {
+                Some(workflow) => self.study.objective.read(&workflow::outputs(&as_value(&workflow))),
+                None => Err(MetricsError::MetricsMissing(format!(
+                    "the outputs of the Workflow {name}"
+                ))),
+            }
+        } else {
+            self.read_file(trial).await?
+        };
+        self.entry
+            .note(|state| state.set_metrics(self.number, attempt, reading));
+        Ok(())
+    }
+
+    async fn read_file(&self, trial: &Trial) -> Result<Result<Reading, MetricsError>, Trouble> {
+        let folder = self.folder()?;
+        let at = folder.join(self.study.spec.trial.metrics.file());
+        let at = at.map_err(|_| StorageError::BadName { at: folder.to_string() })?;
+        let found = match self.store()?.read(&at, MAX_BYTES).await {
+            Err(StorageError::TooLarge { .. }) => {
+                return Ok(Err(MetricsError::MetricsTooLarge(format!("{} MiB", MAX_BYTES >> 20))));
+            }
+            found => found?,
+        };
+        self.works();
+        // What was ended may have been writing.
+        let stopped = |run: &study::Run| matches!(run.state, RunState::Failed(Failure::Stopped, _));
+        let is_torn = trial.run.as_ref().is_some_and(stopped);
+        let is_new = |object: &crate::storage::Object| trial.status.stale_metrics.as_ref() != Some(&object.version);
+        Ok(match found.filter(is_new) {
+            None => Err(MetricsError::MetricsMissing(at.to_string())),
+            Some(object) if is_torn => self.study.objective.read_unfinished(&object.bytes),
+            Some(object) => self.study.objective.read(&object.bytes),
+        })
+    }
+
+    async fn record(&self, version: &Version, status: TrialStatus) -> Result<(), Trouble> {
+        self.entry.state().keep_reports(self.number);
+        self.write(version, &status).await.map(|_| ())
+    }
+
+    async fn delete_folder(&self, trial: &Trial, version: &Version) -> Result<(), Trouble> {
+        self.store()?.delete_folder(&self.folder()?).await?;
+        self.works();
+        let status = TrialStatus {
+            files: Some(Files::Deleted),
+            ..trial.status.clone()
+        };
+        self.write(version, &status).await.map(|_| ())
+    }
+
+    /// Writes the trial's status, and takes what the API server made of it.
+    async fn write(&self, version: &Version, status: &TrialStatus) -> Result<Version, Trouble> {
+        let (writer, name) = (&self.context.writer, self.name());
+        let written = match writer.trial_status(self.namespace(), &name, version, status).await {
+            Err(CallError::Conflict) => {
+                // Somebody has changed it, its wish to stop perhaps: the next plan is made on that.
+                let newest = writer.trial(self.namespace(), &name).await?;
+                let written = newest.ok_or(CallError::NotFound)?;
+                self.take(written);
+                return Err(CallError::Conflict.into());
+            }
+            Err(CallError::NotFound) => {
+                self.entry.note(|state| state.drop_trial(self.number));
+                return Ok(Version::default());
+            }
+            written => written?,
+        };
+        let version = Version::of(&written.metadata);
+        self.take(written);
+        Ok(version)
+    }
+
+    fn take(&self, trial: HyperparameterTrial) {
+        let epoch = self.context.cache.epoch();
+        self.context
+            .cache
+            .take_trial(kube::core::DeserializeGuard(Ok(trial)), epoch);
+    }
+
+    /// Finds out why a Workflow ended, or whether it is gone.
+    ///
+    /// # Errors
+    /// What has to be tried again.
+    pub async fn look(self, attempt: u32, look: Look) -> Result<(), Trouble> {
+        let name = self.study.run_name(self.number, attempt);
+        let Some(workflow) = self.context.writer.workflow(self.namespace(), &name).await? else {
+            self.entry.note(|state| {
+                state.drop_workflow(&name);
+                state.set_gone(self.number, attempt);
+            });
+            return Ok(());
+        };
+        let Some(record) = self.entry.state().trial_record(self.number).cloned() else {
+            return Ok(());
+        };
+        self.found(&name, &record, &workflow);
+        if look == Look::Ended {
+            let value = as_value(&workflow);
+            let mut reasons = Vec::new();
+            for pod in workflow::failed_pods(&value) {
+                reasons.extend(self.context.writer.pod_reason(self.namespace(), &pod).await);
+            }
+            let state = workflow::state(&value, &reasons);
+            self.entry.note(|s| s.set_run_state(&name, state));
+        }
+        Ok(())
+    }
+}
+
+/// Lets a deleted trial go.
+///
+/// # Errors
+/// What has to be tried again.
+pub async fn release(
+    context: Arc<Context>,
+    entry: Arc<Entry>,
+    number: u32,
+    namespace: String,
+    name: String,
+) -> Result<(), Trouble> {
+    let writer = &context.writer;
+    let kind = "HyperparameterTrial";
+    let released = writer
+        .set_finalizer::<HyperparameterTrial>(&namespace, &name, kind, TRIAL_FINALIZER, false)
+        .await;
+    match released {
+        Ok(_) => Ok(()),
+        Err(CallError::NotFound) => {
+            entry.note(|state| state.drop_trial(number));
+            Ok(())
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// A numbered trial as it is created.
+pub fn object(study: &Study, number: u32, spec: api::TrialSpec) -> HyperparameterTrial {
+    let mut trial = HyperparameterTrial::new(&study.trial_name(number), spec);
+    trial.metadata.namespace = Some(study.namespace.clone());
+    trial.metadata.labels = Some(
+        [
+            (workflow::STUDY_LABEL, &study.name),
+            (workflow::STUDY_UID_LABEL, &study.uid),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.clone()))
+        .into(),
+    );
+    trial.metadata.finalizers = Some(vec![TRIAL_FINALIZER.to_owned()]);
+    trial.metadata.owner_references = Some(vec![super::owner_reference(study)]);
+    trial
+}

@@ -1,0 +1,141 @@
+//! The program's own store on the simulated S3 server.
+
+use std::time::Duration;
+
+use hyperstudy::storage::{ClaimError, Location, Owner, StorageError};
+use tokio::time::Instant;
+
+use crate::{
+    faults::{Fault, Trouble},
+    world::{BUCKET, World},
+};
+
+fn at(key: &str) -> Location {
+    format!("s3://{BUCKET}/{key}").parse().unwrap()
+}
+
+fn owner(name: &str) -> Owner {
+    Owner {
+        uid: format!("uid-of-{name}"),
+        name: name.to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_are_written_read_listed_and_deleted() {
+    let world = World::new(1);
+    let store = world.buckets.store();
+    let odd = at("runs/a b/ü+%2F&<1>.json");
+    assert_eq!(store.read(&odd, 10).await.unwrap(), None);
+    store.put(&odd, b"{}".to_vec(), "application/json").await.unwrap();
+    let read = store.read(&odd, 10).await.unwrap().unwrap();
+    assert_eq!(read.bytes, b"{}");
+    assert_eq!(store.version(&odd).await.unwrap().unwrap(), read.version);
+    assert!(matches!(store.read(&odd, 1).await, Err(StorageError::TooLarge { .. })));
+    let listed = store.list(&at("runs")).await.unwrap();
+    assert_eq!((listed[0].key.as_str(), &listed[0].version), (odd.key(), &read.version));
+    world.buckets.set_page(4);
+    for n in 1..=11 {
+        world.buckets.put(BUCKET, &format!("runs/{n}/metrics.json"), b"{}");
+        world.buckets.put(BUCKET, &format!("runs/{n}/model"), b"m");
+    }
+    assert_eq!(store.list(&at("runs")).await.unwrap().len(), 23);
+    store.delete_folder(&at("runs/1")).await.unwrap();
+    assert!(store.is_empty(&at("runs/1")).await.unwrap());
+    assert!(!store.is_empty(&at("runs/10")).await.unwrap());
+    assert!(store.empty_folder(&at("runs")).await.unwrap().is_empty());
+    assert!(world.buckets.keys(BUCKET).is_empty());
+    assert!(world.buckets.records().iter().any(|r| r.verb == "delete-many"));
+    let nowhere: Location = "s3://nowhere/x".parse().unwrap();
+    assert!(matches!(
+        store.list(&nowhere).await,
+        Err(StorageError::NoSuchBucket { .. })
+    ));
+    store.create_bucket(&nowhere).await.unwrap();
+    store.create_bucket(&nowhere).await.unwrap();
+    assert!(store.is_empty(&nowhere).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_is_claimed_once() {
+    let world = World::new(2);
+    let store = world.buckets.store();
+    let folder = at("runs/s");
+    store.claim(&folder, &owner("s"), false).await.unwrap();
+    store.claim(&folder, &owner("s"), false).await.unwrap();
+    let other = store.claim(&folder, &owner("t"), false).await;
+    assert!(matches!(other, Err(ClaimError::Owned { .. })));
+    // An answer that got lost: the claim is there, and the next try finds its own.
+    let folder = at("runs/lost");
+    world
+        .buckets
+        .faults()
+        .push(Fault::next(1, &["put"], BUCKET, Trouble::Reset { done: true }));
+    store.claim(&folder, &owner("s"), false).await.unwrap();
+    // Two at the same time.
+    let folder = at("runs/both");
+    let (s, t) = (owner("s"), owner("t"));
+    let (one, two) = tokio::join!(store.claim(&folder, &s, false), store.claim(&folder, &t, false));
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_wrong_is_tried_again_or_told() {
+    let world = World::new(3);
+    let store = world.buckets.store();
+    world.buckets.put(BUCKET, "x", b"0123456789");
+    for trouble in [
+        Trouble::Later(1),
+        Trouble::Refuse(500),
+        Trouble::Reset { done: false },
+        Trouble::Silence { done: false },
+        Trouble::Slow(Duration::from_secs(5)),
+    ] {
+        world
+            .buckets
+            .faults()
+            .push(Fault::next(1, &["get"], BUCKET, trouble.clone()).named("x"));
+        let read = store.read(&at("x"), 100).await;
+        assert_eq!(read.unwrap().unwrap().bytes, b"0123456789", "{trouble:?}");
+    }
+    let before = Instant::now();
+    world
+        .buckets
+        .faults()
+        .push(Fault::next(1, &["put"], BUCKET, Trouble::Silence { done: true }));
+    store.put(&at("y"), b"y".to_vec(), "text/plain").await.unwrap();
+    assert!(before.elapsed() >= Duration::from_secs(30));
+    let puts = world
+        .buckets
+        .records()
+        .into_iter()
+        .filter(|r| r.verb == "put" && r.code == 200);
+    assert_eq!(puts.count(), 2);
+
+    world
+        .buckets
+        .faults()
+        .push(Fault::next(1, &["get"], "", Trouble::Refuse(403)));
+    assert!(matches!(
+        store.read(&at("x"), 100).await,
+        Err(StorageError::AccessDenied { .. })
+    ));
+    world
+        .buckets
+        .faults()
+        .push(Fault::next(1, &["get"], "", Trouble::Cut { after: 0, clean: false }));
+    assert!(matches!(
+        store.read(&at("x"), 100).await,
+        Err(StorageError::Unreachable { .. })
+    ));
+    world
+        .buckets
+        .faults()
+        .push(Fault::next(5, &["list"], "", Trouble::Later(1)));
+    assert!(matches!(store.list(&at("r")).await, Err(StorageError::Busy { .. })));
+    world
+        .buckets
+        .faults()
+        .push(Fault::next(5, &["list"], "", Trouble::Garble));
+    assert!(store.list(&at("r")).await.is_err());
+}

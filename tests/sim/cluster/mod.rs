@@ -1,0 +1,255 @@
+//! An API server inside the test: a service under `kube::Client`, without sockets, in simulated time.
+
+mod answer;
+mod fields;
+mod garbage;
+mod journal;
+mod kinds;
+mod read;
+mod route;
+mod schema;
+mod select;
+mod service;
+mod store;
+mod watch;
+mod write;
+
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use kube::Client;
+use serde_json::Value;
+
+pub use journal::Record;
+pub use kinds::Kind;
+pub use route::{Verb, plain};
+pub use store::Change;
+
+use crate::{dice::Dice, faults::Faults};
+use fields::Owners;
+use route::Call;
+use store::{Store, key};
+use watch::Cuts;
+
+/// How watches repeat themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Echo {
+    /// How probably an event comes twice in a row.
+    pub twice: f64,
+    /// How probably an event comes again later, when it is old.
+    pub again: f64,
+    /// How much later.
+    pub after: Range<Duration>,
+}
+
+/// A cluster. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Mutex<Store>,
+    faults: Faults,
+    records: Mutex<Vec<Record>>,
+    latency: Mutex<Range<Duration>>,
+    echo: Mutex<Echo>,
+    revision: tokio::sync::watch::Sender<u64>,
+    cuts: tokio::sync::watch::Sender<Cuts>,
+    dice: Dice,
+}
+
+impl Cluster {
+    /// An empty cluster.
+    pub fn new(dice: &Dice) -> Self {
+        let inner = Inner {
+            store: Mutex::new(Store::new(dice.clone())),
+            faults: Faults::new(dice.clone()),
+            records: Mutex::default(),
+            latency: Mutex::new(Duration::from_micros(200)..Duration::from_millis(4)),
+            echo: Mutex::default(),
+            revision: tokio::sync::watch::Sender::new(0),
+            cuts: tokio::sync::watch::Sender::default(),
+            dice: dice.clone(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A client whose objects are in `namespace` unless it says otherwise.
+    pub fn client(&self, namespace: &str) -> Client {
+        service::client(self, namespace)
+    }
+
+    /// What goes wrong with requests.
+    pub fn faults(&self) -> &Faults {
+        &self.inner.faults
+    }
+
+    /// How long each way takes, from now on.
+    pub fn set_latency(&self, way: Range<Duration>) {
+        *self.inner.latency.lock().unwrap() = way;
+    }
+
+    /// How much later watches see what happens to a kind, from now on.
+    pub fn set_lag(&self, plural: &str, lag: Range<Duration>) {
+        self.inner.store.lock().unwrap().lags.insert(plural.to_owned(), lag);
+    }
+
+    /// How watches repeat themselves, from now on.
+    pub fn set_echo(&self, echo: Echo) {
+        *self.inner.echo.lock().unwrap() = echo;
+    }
+
+    /// Ends every open watch: cleanly, or by breaking its connection.
+    pub fn cut_watches(&self, clean: bool) {
+        self.inner.cuts.send_modify(|cuts| {
+            *cuts = Cuts {
+                times: cuts.times + 1,
+                clean,
+            }
+        });
+    }
+
+    /// Forgets the past: a watch or a page that begins before now is answered with 410.
+    pub fn compact(&self) {
+        let mut store = self.inner.store.lock().unwrap();
+        store.compacted = store.revision;
+    }
+
+    /// Starts the garbage collector.
+    pub fn collect_garbage(&self, delay: Duration) {
+        garbage::start(self, delay);
+    }
+
+    /// Every request so far.
+    pub fn records(&self) -> Vec<Record> {
+        self.inner.records.lock().unwrap().clone()
+    }
+
+    fn note(&self, record: Record) {
+        self.inner.records.lock().unwrap().push(record);
+    }
+
+    /// Everything that happened to the objects of a kind, oldest first.
+    pub fn history(&self, plural: &str) -> Vec<Change> {
+        let store = self.inner.store.lock().unwrap();
+        store
+            .history
+            .iter()
+            .filter(|c| c.kind.plural == plural)
+            .cloned()
+            .collect()
+    }
+
+    /// An object, where it is there.
+    pub fn get(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
+        let kind = Kind::plural(plural);
+        let at = key(kind, Some(namespace).filter(|_| kind.namespaced), name);
+        self.inner
+            .store
+            .lock()
+            .unwrap()
+            .get(&at)
+            .map(|stored| (*stored.object).clone())
+    }
+
+    /// All objects of a kind.
+    pub fn all(&self, plural: &str) -> Vec<Value> {
+        let store = self.inner.store.lock().unwrap();
+        store
+            .objects
+            .values()
+            .filter(|s| s.kind.plural == plural)
+            .map(|s| (*s.object).clone())
+            .collect()
+    }
+
+    /// Whether the very object is still there.
+    fn is_there(&self, object: &Value) -> bool {
+        let store = self.inner.store.lock().unwrap();
+        let metadata = &object["metadata"];
+        let mut same = store
+            .objects
+            .values()
+            .filter(|s| s.object["metadata"]["uid"] == metadata["uid"]);
+        same.next().is_some()
+    }
+
+    /// Creates an object in `namespace` as an actor of the world, past all faults; gives it as it is stored.
+    pub fn create(&self, namespace: &str, object: Value) -> Result<Value, String> {
+        let text = |field: &str| object[field].as_str().unwrap_or_default();
+        let kind = Kind::named(text("apiVersion"), text("kind")).ok_or("no such kind here")?;
+        let mut call = Call::direct(Verb::Create, kind, namespace, "");
+        call.body = object;
+        self.write(&call).0.map(|(_, o)| (*o).clone()).map_err(|r| r.message)
+    }
+
+    /// Changes an object as an actor of the world, past all faults; its status too where it has no subresource for that.
+    pub fn edit(
+        &self,
+        plural: &str,
+        namespace: &str,
+        name: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Value, String> {
+        self.edited(plural, namespace, name, false, change)
+    }
+
+    /// Changes the status of an object as an actor of the world.
+    pub fn edit_status(
+        &self,
+        plural: &str,
+        namespace: &str,
+        name: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Value, String> {
+        self.edited(plural, namespace, name, true, change)
+    }
+
+    fn edited(
+        &self,
+        plural: &str,
+        namespace: &str,
+        name: &str,
+        status: bool,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<Value, String> {
+        let mut object = self.get(plural, namespace, name).ok_or("not there")?;
+        change(&mut object);
+        let mut call = Call::direct(Verb::Update, Kind::plural(plural), namespace, name);
+        call.status = status;
+        call.body = object;
+        self.write(&call).0.map(|(_, o)| (*o).clone()).map_err(|r| r.message)
+    }
+
+    /// Deletes an object as a person does.
+    pub fn delete(&self, plural: &str, namespace: &str, name: &str) -> Result<(), String> {
+        let call = Call::direct(Verb::Delete, Kind::plural(plural), namespace, name);
+        self.write(&call).0.map(|_| ()).map_err(|r| r.message)
+    }
+
+    /// Puts an object there as it is, whatever the rules say: one that an older or newer version of the program wrote.
+    pub fn plant(&self, plural: &str, namespace: &str, object: Value) {
+        let kind = Kind::plural(plural);
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let at = key(kind, Some(namespace).filter(|_| kind.namespaced), &name);
+        let mut store = self.inner.store.lock().unwrap();
+        store.put(kind, &at, object, Owners::default());
+        self.inner.revision.send_replace(store.revision);
+    }
+
+    /// Waits until something holds; it is asked again after each change.
+    pub async fn until(&self, mut holds: impl FnMut(&Self) -> bool) {
+        let mut revisions = self.inner.revision.subscribe();
+        while !holds(self) {
+            revisions.mark_unchanged();
+            if holds(self) || revisions.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}

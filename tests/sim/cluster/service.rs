@@ -1,0 +1,194 @@
+//! The way of a request: it travels, goes wrong or is served, and its answer travels back.
+
+use std::{io, time::Duration};
+
+use axum::body::{Body, to_bytes};
+use http::{Request, Response};
+use kube::{Client, client::Body as KubeBody};
+use serde_json::Value;
+use tower::service_fn;
+
+use super::{
+    Cluster,
+    answer::Refusal,
+    journal::{Record, word},
+    read,
+    route::{Call, Verb},
+    watch, write,
+};
+use crate::faults::{Asked, Trouble};
+
+/// How long an answer that never comes is waited for, until somewhere on the way somebody closes the connection.
+const SILENCE: Duration = Duration::from_secs(600);
+
+/// What a client gets: an answer, or none.
+type Answered = Result<Response<Body>, io::Error>;
+
+/// A client of the cluster whose objects are in `namespace` unless it says otherwise.
+pub fn client(cluster: &Cluster, namespace: &str) -> Client {
+    let cluster = cluster.clone();
+    let service = service_fn(move |request: Request<KubeBody>| {
+        let cluster = cluster.clone();
+        // What was sent takes effect whether or not somebody still waits for the answer.
+        let serving = tokio::spawn(async move { serve(&cluster, request).await });
+        async move { serving.await.map_err(io::Error::other)? }
+    });
+    Client::new(service, namespace)
+}
+
+async fn serve(cluster: &Cluster, request: Request<KubeBody>) -> Answered {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(Body::new(body), usize::MAX).await.map_err(io::Error::other)?;
+    cluster.travel().await;
+    let call = match Call::read(&parts, &body) {
+        Ok(call) => call,
+        // Where nothing is served, there is not even JSON.
+        Err(refusal) if refusal.reason.is_empty() => return Ok(json(404, format!("{}\n", refusal.message))),
+        Err(refusal) => return Ok(refused(&refusal)),
+    };
+    let trouble = cluster.inner.faults.strike(&Asked {
+        verb: word(call.verb),
+        of: call.kind.plural,
+        name: call
+            .name
+            .as_deref()
+            .or_else(|| call.body["metadata"]["name"].as_str())
+            .unwrap_or_default(),
+        status: call.status,
+    });
+    let record = Record::of(&call, trouble.clone());
+    let answer = troubled(cluster, call, trouble, record).await;
+    cluster.travel().await;
+    answer
+}
+
+async fn troubled(cluster: &Cluster, call: Call, trouble: Option<Trouble>, record: Record) -> Answered {
+    let reset = || io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by a fault");
+    match trouble {
+        None => Ok(served(cluster, call, record, None)),
+        Some(Trouble::Slow(time)) => {
+            tokio::time::sleep(time).await;
+            Ok(served(cluster, call, record, None))
+        }
+        Some(Trouble::Cut { after, clean }) => Ok(served(cluster, call, record, Some((after, clean)))),
+        Some(Trouble::Refuse(code)) => {
+            let name = call.name.clone().unwrap_or_default();
+            let refusal = Refusal::of_code(code, call.kind, &name);
+            cluster.note(Record { code, ..record });
+            // A watch that is too old is opened, and then told so.
+            if call.verb == Verb::Watch && code == 410 {
+                let mut line = serde_json::json!({"type": "ERROR", "object": refusal.status()}).to_string();
+                line.push('\n');
+                return Ok(json(200, line));
+            }
+            Ok(refused(&refusal))
+        }
+        Some(Trouble::Later(seconds)) => {
+            let refusal = Refusal::of_code(429, call.kind, "").after(seconds);
+            cluster.note(Record { code: 429, ..record });
+            Ok(refused(&refusal))
+        }
+        Some(Trouble::Silence { done }) => {
+            if done {
+                served(cluster, call, record, None);
+            } else {
+                cluster.note(record);
+            }
+            tokio::time::sleep(SILENCE).await;
+            Err(reset())
+        }
+        Some(Trouble::Reset { done }) => {
+            if done {
+                served(cluster, call, record, None);
+            } else {
+                cluster.note(record);
+            }
+            Err(reset())
+        }
+        Some(Trouble::Garble) => {
+            served(cluster, call, record, None);
+            Ok(json(200, "{\"kind\": \"Stat".to_owned()))
+        }
+    }
+}
+
+/// Does what is asked for, and notes it.
+fn served(cluster: &Cluster, call: Call, record: Record, breaks: Option<(usize, bool)>) -> Response<Body> {
+    let metadata_only = call.metadata_only;
+    let (result, effect) = match call.verb {
+        Verb::Watch => {
+            let opened = watch::open(cluster, call, breaks);
+            let code = opened.as_ref().map_or_else(|r| r.code, |_| 200);
+            cluster.note(Record { code, ..record });
+            return match opened {
+                Ok(body) => answer(200, body),
+                Err(refusal) => refused(&refusal),
+            };
+        }
+        Verb::Get => (
+            read::get(&cluster.inner.store.lock().unwrap(), &call).map(|o| (200, o)),
+            None,
+        ),
+        Verb::List => (
+            read::list(&cluster.inner.store.lock().unwrap(), &call).map(|o| (200, o)),
+            None,
+        ),
+        _ => {
+            let (result, effect) = cluster.write(&call);
+            (result.map(|(code, o)| (code, read::shown(&o, metadata_only))), effect)
+        }
+    };
+    let code = match &result {
+        Ok((code, _)) => *code,
+        Err(refusal) => refusal.code,
+    };
+    cluster.note(Record { code, effect, ..record });
+    match result {
+        Ok((code, object)) => json(code, object.to_string()),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+impl Cluster {
+    /// Does a write; gives its answer, and the resourceVersion that it made.
+    pub(super) fn write(&self, call: &Call) -> (Result<(u16, std::sync::Arc<Value>), Refusal>, Option<u64>) {
+        let mut store = self.inner.store.lock().unwrap();
+        let before = store.revision;
+        let result = write::write(&mut store, call);
+        let after = store.revision;
+        drop(store);
+        if after > before {
+            self.inner.revision.send_replace(after);
+        }
+        (result, (after > before).then_some(after))
+    }
+
+    /// The time that a message takes.
+    async fn travel(&self) {
+        let way = self.inner.latency.lock().unwrap().clone();
+        let time = self.inner.dice.within(&way);
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Response<Body> {
+    let mut response = json(refusal.code, refusal.status().to_string());
+    if let Some(seconds) = refusal.retry_after {
+        response.headers_mut().insert("retry-after", seconds.into());
+    }
+    response
+}
+
+fn json(code: u16, text: String) -> Response<Body> {
+    answer(code, Body::from(text))
+}
+
+fn answer(code: u16, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = http::StatusCode::from_u16(code).unwrap();
+    let kind = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert("content-type", kind);
+    response
+}

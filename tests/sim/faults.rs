@@ -1,0 +1,173 @@
+//! What goes wrong, as data: for the API server and for S3 alike.
+
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use crate::{clock, dice::Dice};
+
+/// How a request goes wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trouble {
+    /// It is refused with this HTTP code.
+    Refuse(u16),
+    /// It is refused with 429, to be tried again after so many seconds.
+    Later(u64),
+    /// No answer ever comes; `done` is whether it took effect all the same.
+    Silence { done: bool },
+    /// The connection breaks instead of an answer; `done` is whether it took effect all the same.
+    Reset { done: bool },
+    /// The answer says that all is well, and cannot be read. It took effect.
+    Garble,
+    /// Of a watch: the connection ends after so many events, in the middle of a line where it does not end `clean`ly.
+    /// Of an object that is read: after half of it.
+    Cut { after: usize, clean: bool },
+    /// It is served only after this time.
+    Slow(Duration),
+}
+
+/// Which requests go wrong, how often, and how.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// What is done, e.g. `create`, `watch`, `put`; empty for anything.
+    pub verbs: &'static [&'static str],
+    /// To what: a plural or a bucket; empty for anything.
+    pub of: &'static str,
+    /// A part of the object's name or key; empty for any.
+    pub name: String,
+    /// Whether it has to be about the status subresource.
+    pub status: Option<bool>,
+    /// How many such requests go well before.
+    pub skip: u32,
+    /// How many go wrong then.
+    pub times: u32,
+    /// How they go wrong.
+    pub trouble: Trouble,
+}
+
+impl Fault {
+    /// The next `times` such requests go wrong.
+    pub fn next(times: u32, verbs: &'static [&'static str], of: &'static str, trouble: Trouble) -> Self {
+        Self {
+            verbs,
+            of,
+            name: String::new(),
+            status: None,
+            skip: 0,
+            times,
+            trouble,
+        }
+    }
+
+    /// Only those about objects with this in their name.
+    pub fn named(self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..self
+        }
+    }
+
+    /// Only those about the status subresource.
+    pub fn to_status(self) -> Self {
+        Self {
+            status: Some(true),
+            ..self
+        }
+    }
+
+    /// Only after `skip` of them went well.
+    pub fn after(self, skip: u32) -> Self {
+        Self { skip, ..self }
+    }
+}
+
+/// Chance faults: any request goes wrong with a probability, for a while.
+#[derive(Clone, Debug)]
+pub struct Storm {
+    /// When, in the world's time.
+    pub during: Range<Duration>,
+    /// How probably.
+    pub rate: f64,
+    /// Which requests: as in a [`Fault`].
+    pub verbs: &'static [&'static str],
+    /// Of what; empty for anything.
+    pub of: &'static str,
+    /// How: one of these.
+    pub troubles: Vec<Trouble>,
+}
+
+/// A request as faults see it.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// What is done.
+    pub verb: &'static str,
+    /// To what.
+    pub of: &'a str,
+    /// The object's name or key; empty where it is about many.
+    pub name: &'a str,
+    /// Whether it is about the status subresource.
+    pub status: bool,
+}
+
+/// The faults that are still to come.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    dice: Dice,
+    inner: Arc<Mutex<(Vec<Fault>, Vec<Storm>)>>,
+}
+
+impl Faults {
+    /// None yet.
+    pub fn new(dice: Dice) -> Self {
+        Self {
+            dice,
+            inner: Arc::default(),
+        }
+    }
+
+    /// Adds a fault.
+    pub fn push(&self, fault: Fault) {
+        self.inner.lock().unwrap().0.push(fault);
+    }
+
+    /// Adds a storm.
+    pub fn storm(&self, storm: Storm) {
+        self.inner.lock().unwrap().1.push(storm);
+    }
+
+    /// How many scripted faults have not happened yet.
+    pub fn left(&self) -> u32 {
+        self.inner.lock().unwrap().0.iter().map(|f| f.times).sum()
+    }
+
+    /// What goes wrong with this request.
+    pub fn strike(&self, asked: &Asked<'_>) -> Option<Trouble> {
+        let mut inner = self.inner.lock().unwrap();
+        let (faults, storms) = &mut *inner;
+        let among = |verbs: &[&str], of: &str| {
+            (verbs.is_empty() || verbs.contains(&asked.verb)) && (of.is_empty() || of == asked.of)
+        };
+        let hit = faults.iter_mut().find(|f| {
+            f.times > 0
+                && among(f.verbs, f.of)
+                && asked.name.contains(&f.name)
+                && f.status.is_none_or(|status| status == asked.status)
+        });
+        if let Some(fault) = hit {
+            if fault.skip > 0 {
+                fault.skip -= 1;
+            } else {
+                fault.times -= 1;
+                return Some(fault.trouble.clone());
+            }
+        }
+        faults.retain(|f| f.times > 0);
+        let now = clock::elapsed();
+        let storm = storms
+            .iter()
+            .find(|s| s.during.contains(&now) && among(s.verbs, s.of) && self.dice.chance(s.rate))?;
+        storm.troubles.get(self.dice.below(storm.troubles.len())).cloned()
+    }
+}

@@ -1,0 +1,15 @@
+//! The program against a simulated world: an API server, an S3 server and a stand-in for Argo inside the test, in paused time,
+//! with faults from a script or a seed. For what real servers cannot be brought to show.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod argo;
+mod cases;
+mod clock;
+mod cluster;
+mod dice;
+mod faults;
+mod s3;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;

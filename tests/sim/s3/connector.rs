@@ -1,0 +1,167 @@
+//! The way of a request to S3: it travels, goes wrong or is served, and its answer travels back.
+
+use std::{io, time::Duration};
+
+use aws_sdk_s3::{config::SharedHttpClient, primitives::SdkBody};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+};
+
+use super::{Buckets, serve, serve::Answer};
+use crate::{
+    clock,
+    faults::{Asked, Trouble},
+};
+
+/// A request to S3, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// When, in the world's time.
+    pub at: Duration,
+    /// What was wanted: `get`, `head`, `put`, `list`, `delete`, `delete-many`, `create-bucket`.
+    pub verb: &'static str,
+    /// The bucket.
+    pub bucket: String,
+    /// The key, or the prefix of a listing.
+    pub key: String,
+    /// The HTTP code of what was done, whether or not the client heard of it; 0 where nothing was done.
+    pub code: u16,
+    /// What went wrong.
+    pub trouble: Option<Trouble>,
+}
+
+/// What stands where a client would make connections.
+pub fn connector(buckets: &Buckets) -> SharedHttpClient {
+    let buckets = buckets.clone();
+    http_client_fn(move |settings, _| {
+        SharedHttpConnector::new(Connector {
+            buckets: buckets.clone(),
+            patience: settings.read_timeout(),
+        })
+    })
+}
+
+#[derive(Debug)]
+struct Connector {
+    buckets: Buckets,
+    /// How long the client waits for an answer.
+    patience: Option<Duration>,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let buckets = self.buckets.clone();
+        let patience = self.patience.unwrap_or(Duration::from_secs(3600));
+        // What was sent takes effect whether or not somebody still waits for the answer.
+        let serving = tokio::spawn(async move { travelled(&buckets, &request).await });
+        HttpConnectorFuture::new(async move {
+            match tokio::time::timeout(patience, serving).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(e)) => Err(ConnectorError::io(e.into())),
+                Err(e) => Err(ConnectorError::timeout(e.into())),
+            }
+        })
+    }
+}
+
+fn reset() -> ConnectorError {
+    ConnectorError::io(io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by a fault").into())
+}
+
+async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    travel(buckets).await;
+    let wanted = serve::Wanted::read(request);
+    let trouble = buckets.inner.faults.strike(&Asked {
+        verb: wanted.verb,
+        of: &wanted.bucket,
+        name: &wanted.key,
+        status: false,
+    });
+    let note = |code| {
+        buckets.inner.records.lock().unwrap().push(Asking {
+            at: clock::elapsed(),
+            verb: wanted.verb,
+            bucket: wanted.bucket.clone(),
+            key: wanted.key.clone(),
+            code,
+            trouble: trouble.clone(),
+        });
+    };
+    let done = || {
+        let answer = serve::serve(buckets, &wanted);
+        note(answer.code);
+        answer
+    };
+    let answer = match trouble.clone() {
+        None => Ok(done()),
+        Some(Trouble::Slow(time)) => {
+            tokio::time::sleep(time).await;
+            Ok(done())
+        }
+        Some(Trouble::Cut { .. }) => {
+            let mut answer = done();
+            answer.bytes.truncate(answer.bytes.len() / 2);
+            Ok(answer)
+        }
+        Some(Trouble::Refuse(code)) => {
+            note(code);
+            Ok(Answer::refusal(code, serve::word(code)))
+        }
+        Some(Trouble::Later(_)) => {
+            note(503);
+            Ok(Answer::refusal(503, "SlowDown"))
+        }
+        Some(Trouble::Silence { done: takes }) => {
+            if takes {
+                drop(done())
+            } else {
+                note(0)
+            }
+            // Whoever asked gives up first.
+            std::future::pending::<()>().await;
+            Err(reset())
+        }
+        Some(Trouble::Reset { done: takes }) => {
+            if takes {
+                drop(done())
+            } else {
+                note(0)
+            }
+            Err(reset())
+        }
+        Some(Trouble::Garble) => {
+            let answer = done();
+            Ok(Answer {
+                bytes: b"<?xml version=\"1.0\"?><Lis".to_vec(),
+                length: None,
+                ..answer
+            })
+        }
+    };
+    travel(buckets).await;
+    let answer = answer?;
+    let status = answer.code.try_into().map_err(|_| reset())?;
+    let body = if wanted.verb == "head" {
+        Vec::new()
+    } else {
+        answer.bytes
+    };
+    let mut response = HttpResponse::new(status, SdkBody::from(body));
+    for (name, value) in answer.headers {
+        response.headers_mut().insert(name, value);
+    }
+    if let Some(length) = answer.length {
+        response.headers_mut().insert("content-length", length.to_string());
+    }
+    Ok(response)
+}
+
+async fn travel(buckets: &Buckets) {
+    let way = buckets.inner.latency.lock().unwrap().clone();
+    let time = buckets.inner.dice.within(&way);
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
