@@ -74,7 +74,7 @@ impl Buckets {
             region: "us-east-1".to_owned(),
             access_key: "key".to_owned(),
             secret_key: "secret".to_owned(),
-            session_token: None,
+            ..Endpoint::default()
         };
         Store::new(&endpoint, self.connector())
     }
