@@ -48,11 +48,11 @@ pub fn all_values() -> Value {
         "scope": "namespace",
         "namespace": "served",
         "clusterWorkflowTemplates": true,
-        "argo": {"namespace": "argo-system", "configMap": "argo-config", "artifactRepositories": ["repositories", "others"]},
+        "argo": {"namespace": "argo-system", "configMap": "argo-config", "artifactRepositories": ["repositories", "others"], "instanceId": "second"},
         "admissionPolicy": {"enabled": true},
         "userRoles": {"enabled": true},
         "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/x"}},
-        "extraArgs": ["--log-format=json", "--verbose"],
+        "extraArgs": ["--allow-endpoint=minio:9000", "--allow-ambient-credentials=served=s3://bucket/runs"],
         "extraEnv": [
             {"name": "HTTPS_PROXY", "value": "http://proxy:3128"},
             {"name": "AWS_REGION", "valueFrom": {"configMapKeyRef": {"name": "aws", "key": "region", "optional": true}}}

@@ -31,6 +31,7 @@ fn values_that_are_wrong_are_refused() {
         (json!({"argo": {"namespace": ""}}), "/argo/namespace"),
         (json!({"argo": {"configMap": null}}), "configMap"),
         (json!({"argo": {"configmap": "x"}}), "'configmap'"),
+        (json!({"argo": {"instanceId": "a b"}}), "/argo/instanceId"),
         (
             json!({"argo": {"artifactRepositories": "x"}}),
             "/argo/artifactRepositories",
@@ -112,9 +113,10 @@ fn every_value_does_what_it_says() {
             "controller",
             "--namespace=served",
             "--argo-namespace=argo-system",
-            "--argo-config-map=argo-config",
-            "--log-format=json",
-            "--verbose"
+            "--argo-configmap=argo-config",
+            "--instance-id=second",
+            "--allow-endpoint=minio:9000",
+            "--allow-ambient-credentials=served=s3://bucket/runs"
         ])
     );
     let env = container("/env");
