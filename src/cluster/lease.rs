@@ -246,7 +246,10 @@ async fn answer<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result
             code => Trouble::Other(format!("the API server answers {code}: {}", status.message)),
         }),
         Ok(Err(error)) => Err(Trouble::Other(format!("the API server cannot be asked: {error}"))),
-        Err(_) => Err(Trouble::Other(format!("the API server did not answer within {} s", ANSWER.as_secs()))),
+        Err(_) => Err(Trouble::Other(format!(
+            "the API server did not answer within {} s",
+            ANSWER.as_secs()
+        ))),
     }
 }
 

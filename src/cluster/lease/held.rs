@@ -156,7 +156,8 @@ impl Renewal {
                     self.ours = *record;
                     self.sent = sent;
                     debug!(lease = %self.lease, "renewed the lease");
-                    self.tell.send_replace(State::Held(sent + self.lease.timing.renew_deadline));
+                    self.tell
+                        .send_replace(State::Held(sent + self.lease.timing.renew_deadline));
                 }
                 Ok(Ok(Renewed::Taken(by))) => return self.lose(Loss::Taken(by)),
                 Ok(Err(problem)) => {

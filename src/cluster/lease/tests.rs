@@ -84,7 +84,12 @@ async fn trouble_that_is_over_in_time_does_no_harm() {
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_stops_before_another_begins() {
-    for fate in [Fate::Refused(500), Fate::Refused(503), Fate::Lost, Fate::Unanswered(SECOND)] {
+    for fate in [
+        Fate::Refused(500),
+        Fate::Refused(503),
+        Fate::Lost,
+        Fate::Unanswered(SECOND),
+    ] {
         let server = Server::new();
         let held = lease(&server, "a").acquire().await;
         // Another sees the Lease as it was written last.
@@ -127,7 +132,10 @@ async fn what_others_write_beside_it_stays() {
     server.edit(|record| record["metadata"]["labels"] = json!({"team": "molding"}));
     assert!(timeout(30 * SECOND, held.lost()).await.is_err());
     assert!(held.release().await);
-    assert_eq!(server.world().record.as_ref().unwrap()["metadata"]["labels"]["team"], "molding");
+    assert_eq!(
+        server.world().record.as_ref().unwrap()["metadata"]["labels"]["team"],
+        "molding"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,9 +246,23 @@ async fn flags() {
     assert_eq!(usual.timing, Timing::default());
     assert!(usual.identity().contains('_') && usual.identity() != parse(&[]).unwrap().identity());
 
-    let other = parse(&["--lease-namespace=ml", "--lease-name=n", "--identity=pod_1", "--lease-duration=1m"]).unwrap();
+    let other = parse(&[
+        "--lease-namespace=ml",
+        "--lease-name=n",
+        "--identity=pod_1",
+        "--lease-duration=1m",
+    ])
+    .unwrap();
     assert_eq!((other.to_string().as_str(), other.identity()), ("ml/n", "pod_1"));
     assert!(parse(&["--identity="]).unwrap_err().contains("--identity"));
-    assert!(parse(&["--lease-duration=5s"]).unwrap_err().contains("--lease-renew-deadline"));
-    assert!(parse(&["--lease-duration=long"]).unwrap_err().contains("write it like 90s"));
+    assert!(
+        parse(&["--lease-duration=5s"])
+            .unwrap_err()
+            .contains("--lease-renew-deadline")
+    );
+    assert!(
+        parse(&["--lease-duration=long"])
+            .unwrap_err()
+            .contains("write it like 90s")
+    );
 }

@@ -14,9 +14,9 @@ use super::{
     server::{AT_ONCE, Fate, Server},
 };
 
-const SEEDS: u64 = 4;
+const SEEDS: u64 = 12;
 const CONTENDERS: usize = 3;
-const WHILE: Duration = Duration::from_secs(1200);
+const WHILE: Duration = Duration::from_secs(600);
 
 type Slots = Rc<RefCell<Vec<Option<Rc<Held>>>>>;
 
@@ -83,6 +83,7 @@ async fn a_while(seed: u64) -> u32 {
     };
     let contenders = (0..CONTENDERS).map(|i| contend(server.clone(), slots.clone(), i, seed, acquired.clone()));
     select(Box::pin(watch), Box::pin(join_all(contenders))).await;
+    slots.borrow_mut().clear();
     // Whatever was before, with fair weather somebody has it soon.
     server.world().weather = Box::new(|| AT_ONCE);
     let last = lease(&server, "last");
@@ -97,6 +98,6 @@ async fn a_while(seed: u64) -> u32 {
 async fn never_two() {
     for seed in 0..SEEDS {
         let acquired = a_while(seed).await;
-        assert!(acquired > 8, "seed {seed}: {acquired} times");
+        assert!(acquired > 3, "seed {seed}: {acquired} times");
     }
 }
