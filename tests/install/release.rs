@@ -8,7 +8,10 @@ use crate::{
     cluster::{CONTROLLER, api, apply, create, installed, named, someone, trial, until},
     objects::chart,
     rights,
-    support::{apiserver::ApiServer, tools},
+    support::{
+        apiserver::{ApiServer, User},
+        tools,
+    },
 };
 
 #[tokio::test]
@@ -21,7 +24,7 @@ async fn a_release_serves_one_namespace_and_goes_without_a_trace() {
     }
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
-    fs::write(&kubeconfig, ApiServer::shared().kubeconfig()).unwrap();
+    fs::write(&kubeconfig, ApiServer::shared().kubeconfig(User::Administrator)).unwrap();
     let helm = |arguments: &[&str]| {
         let all = [
             arguments,
