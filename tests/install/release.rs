@@ -8,7 +8,10 @@ use crate::{
     cluster::{CONTROLLER, api, apply, create, installed, named, someone, trial, until},
     objects::chart,
     rights,
-    support::{apiserver::{ApiServer, User}, tools},
+    support::{
+        apiserver::{ApiServer, User},
+        tools,
+    },
 };
 
 #[tokio::test]

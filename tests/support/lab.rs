@@ -54,12 +54,22 @@ impl Lab {
     /// A cluster with everything in place: credentials, artifact repository, bucket, and the template `train`, whose loss is `(x - 0.3)²`.
     pub async fn start(name: &str) -> Self {
         let lab = Self::bare(name).await;
-        lab.bucket.create().await;
-        lab.credentials(KEYS[1]).await;
-        lab.repository().await;
-        lab.create_dynamic(&crds::templates(), &template("train")).await;
-        lab.argo.play("train", |job| parabola(job.number("x")));
+        lab.furnish().await;
         lab
+    }
+
+    /// Puts everything in its place.
+    pub async fn furnish(&self) {
+        self.bucket.create().await;
+        self.credentials(KEYS[1]).await;
+        self.repository().await;
+        self.template().await;
+    }
+
+    /// Creates the template `train`, whose loss is `(x - 0.3)²`.
+    pub async fn template(&self) {
+        self.create_dynamic(&crds::templates(), &template("train")).await;
+        self.argo.play("train", |job| parabola(job.number("x")));
     }
 
     /// A namespace and what plays Argo in it; no bucket, no credentials, no artifact repository, no template.

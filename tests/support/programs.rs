@@ -53,7 +53,9 @@ const S3: Kit = Kit {
 pub fn server(program: &str) -> PathBuf {
     let kits = [&SERVERS, &MANAGER, &S3];
     let kit = kits.into_iter().find(|kit| kit.programs.contains(&program));
-    kit.unwrap_or_else(|| panic!("nothing builds {program}")).folder().join(program)
+    kit.unwrap_or_else(|| panic!("nothing builds {program}"))
+        .folder()
+        .join(program)
 }
 
 impl Kit {
