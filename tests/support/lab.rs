@@ -32,7 +32,7 @@ use super::{
 };
 
 /// How long anything awaited may take, on a machine that is busy building.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The Secret with the credentials of the S3 server.
 pub const SECRET: &str = "s3-credentials";
@@ -434,6 +434,18 @@ where
 {
     let object = serde_json::from_value(object).unwrap();
     api.create(&PostParams::default(), &object).await.unwrap()
+}
+
+/// Creates an object, or gives the one of its name.
+pub async fn create_or_get<K>(api: &Api<K>, object: Value) -> K
+where
+    K: Resource + Clone + Debug + Serialize + DeserializeOwned,
+{
+    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+    match api.get_opt(&name).await.unwrap() {
+        Some(found) => found,
+        None => create(api, object).await,
+    }
 }
 
 /// Creates an object or changes it by a merge patch.
