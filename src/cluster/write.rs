@@ -64,6 +64,10 @@ impl From<kube::Error> for CallError {
         let kube::Error::Api(status) = &error else {
             return Self::Unavailable(error.to_string());
         };
+        if status.message.contains("field not declared in schema") {
+            let what = "the CustomResourceDefinitions in the cluster are older than this program: apply those of its version";
+            return Self::Invalid(format!("{what} ({})", status.message));
+        }
         match (status.code, status.reason.as_str()) {
             (409, "AlreadyExists") => Self::AlreadyExists,
             (409, _) => Self::Conflict,

@@ -98,7 +98,6 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let result = match held {
         None => Ok(()),
         Some(held) => {
-            tracing::info!(lease = %lease.identity(), "the lease is held");
             telemetry.set_leader(true);
             let acting = act(&context, news, synced, &health, &stop);
             let result = tokio::select! {
