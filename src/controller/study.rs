@@ -111,7 +111,7 @@ async fn write_status(
     if due.is_some() {
         return due;
     }
-    own.status_written = Some(now);
+    own.status_written = Some((context.clock)());
     let identity = &record.identity;
     let writer = &context.writer;
     match writer

@@ -266,6 +266,7 @@ impl TrialWork {
 
     /// Writes the trial's status, and takes what the API server made of it.
     async fn write(&self, version: &Version, status: &TrialStatus) -> Result<Version, Trouble> {
+        let before = self.entry.state().snapshot.trial(self.number).map(|t| t.status.clone());
         let (writer, name) = (&self.context.writer, self.name());
         let written = match writer.trial_status(self.namespace(), &name, version, status).await {
             Err(CallError::Conflict) => {
@@ -282,7 +283,6 @@ impl TrialWork {
             written => written?,
         };
         let version = Version::of(&written.metadata);
-        let before = self.entry.state().snapshot.trial(self.number).map(|t| t.status.clone());
         let reference = written.object_ref(&());
         for note in trial_events(&before.unwrap_or_default(), status) {
             self.context.recorder.note(&reference, note);
