@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use hyperstudy::api::HyperparameterTrial;
+use hyperstudy::{
+    api::{
+        HyperparameterStudy, HyperparameterTrial, Origin, StudyRef, StudyStatus, TrialPhase, TrialSpec, TrialStatus,
+    },
+    study::{Action, Folder, Identity, Plan, Snapshot, Study, Trial, Written, plan},
+};
 use jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
@@ -60,69 +65,125 @@ pub async fn measure(studies: usize, trials: usize) -> Vec<Line> {
 
 /// A study that has run, as the API server would have it.
 async fn finished_study(lab: &Lab, name: &str, trials: usize) {
-    let names: Vec<String> = (0..8).map(|n| format!("parameter_{n}")).collect();
-    let parameters: Vec<Value> = names
-        .iter()
+    let parameters: Vec<Value> = parameter_names()
         .map(|name| json!({"name": name, "double": {"min": 0, "max": 1}}))
         .collect();
     let spec = json!({"parameters": parameters, "budget": {"trials": trials}});
     let study = lab.create_study(name, &json!({"spec": spec})).await;
     let api = lab.trials();
     stream::iter(1..=trials)
-        .map(|number| finished_trial(&api, name, study.uid().unwrap(), &names, number))
+        .map(|number| finished_trial(&api, name, study.uid().unwrap(), number))
         .buffer_unordered(AT_ONCE)
         .for_each(|()| async {})
         .await;
-    let now = Timestamp::now().to_string();
-    let condition = |kind: &str, status: &str, reason: &str| {
-        json!({
-            "type": kind, "status": status, "reason": reason, "message": "", "lastTransitionTime": now, "observedGeneration": 1,
-        })
-    };
-    let status = json!({"status": {
-        "phase": "Succeeded", "observedGeneration": 1, "lastNumber": trials,
-        "conditions": [
-            condition("Ready", "True", "Ready"), condition("Complete", "True", "TrialsUsed"),
-            condition("Failed", "False", "TrialsUsed"),
-        ],
-        "trials": {"total": trials, "succeeded": trials, "running": 0, "failed": 0, "stopped": 0},
-        "startTime": now, "completionTime": now,
-    }});
+    let status = json!({"status": summary(&study, trials)});
     lab.studies()
         .patch_status(name, &PatchParams::default(), &Patch::Merge(&status))
         .await
         .unwrap();
 }
 
-async fn finished_trial(api: &Api<HyperparameterTrial>, study: &str, uid: String, names: &[String], number: usize) {
+/// The status that the controller itself would have written at the end, so that it finds nothing to do.
+fn summary(object: &HyperparameterStudy, trials: usize) -> StudyStatus {
+    let now = Timestamp::now();
+    let identity = Identity {
+        name: object.name_any(),
+        namespace: object.namespace().unwrap(),
+        uid: object.uid().unwrap(),
+        generation: object.metadata.generation.unwrap(),
+        created: now,
+        deleting: false,
+    };
+    let study = Study::compile(identity, object.spec.clone(), &[]).unwrap();
+    let trial = |number: usize| {
+        let spec = trial_spec(&object.name_any(), number);
+        Trial {
+            number: spec.number.unwrap(),
+            config: study.space.parse(&spec.parameters),
+            parameters: spec.parameters,
+            origin: spec.origin.unwrap(),
+            status: trial_status(&format!("{}-{number}", object.name_any()), number),
+            ..Trial::default()
+        }
+    };
+    let mut snapshot = Snapshot {
+        trials: (1..=trials).map(trial).collect(),
+        folder: Folder::Claimed,
+        ..Snapshot::default()
+    };
+    loop {
+        let Plan { steps, status, .. } = plan(&study, &snapshot, now);
+        let is_done = steps.is_empty() && status == snapshot.status;
+        snapshot.status = status;
+        if is_done {
+            assert!(snapshot.status.phase.is_finished());
+            return snapshot.status;
+        }
+        for step in steps {
+            match step.action {
+                Action::WriteResults { revision } => snapshot.written = Some(Written { revision, at: now }),
+                other => panic!("a finished study would do {other:?}"),
+            }
+        }
+    }
+}
+
+async fn finished_trial(api: &Api<HyperparameterTrial>, study: &str, uid: String, number: usize) {
     let name = format!("{study}-{number}");
-    #[allow(clippy::cast_precision_loss)]
-    let value = 1.0 / (number as f64 + 1.0);
-    let parameters: Value = names.iter().map(|name| (name.clone(), json!(value))).collect();
-    let object = json!({
-        "apiVersion": "hyperstudy.dev/v1alpha1", "kind": "HyperparameterTrial",
-        "metadata": {
-            "name": name, "finalizers": ["hyperstudy.dev/trial"],
-            "labels": {"hyperstudy.dev/study": study, "hyperstudy.dev/study-uid": uid},
-            "ownerReferences": [{
-                "apiVersion": "hyperstudy.dev/v1alpha1", "kind": "HyperparameterStudy", "name": study, "uid": uid,
-                "controller": true, "blockOwnerDeletion": true,
-            }],
-        },
-        "spec": {
-            "studyRef": {"name": study}, "number": number, "parameters": parameters,
-            "origin": {"sampler": "random", "index": number - 1},
-        },
+    let mut object = HyperparameterTrial::new(&name, trial_spec(study, number));
+    let metadata = json!({
+        "name": name, "finalizers": ["hyperstudy.dev/trial"],
+        "labels": {"hyperstudy.dev/study": study, "hyperstudy.dev/study-uid": uid},
+        "ownerReferences": [{
+            "apiVersion": "hyperstudy.dev/v1alpha1", "kind": "HyperparameterStudy", "name": study, "uid": uid,
+            "controller": true, "blockOwnerDeletion": true,
+        }],
     });
-    let object = serde_json::from_value(object).unwrap();
+    object.metadata = serde_json::from_value(metadata).unwrap();
     api.create(&PostParams::default(), &object).await.unwrap();
-    let now = Timestamp::now().to_string();
-    let metrics: Value = (0..5).map(|n| (format!("metric_{n}"), json!(value))).collect();
-    let status = json!({"status": {
-        "phase": "Succeeded", "attempt": 1, "workflow": format!("{name}-1"), "objectives": [value], "metrics": metrics,
-        "reason": "Succeeded", "iteration": 1.0, "startTime": now, "completionTime": now,
-    }});
+    let status = json!({"status": trial_status(&name, number)});
     api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status))
         .await
         .unwrap();
+}
+
+fn value(number: usize) -> f64 {
+    #[allow(clippy::cast_precision_loss)]
+    let number = number as f64;
+    1.0 / (number + 1.0)
+}
+
+fn parameter_names() -> impl Iterator<Item = String> {
+    (0..8).map(|n| format!("parameter_{n}"))
+}
+
+fn trial_spec(study: &str, number: usize) -> TrialSpec {
+    let value = json!(value(number));
+    TrialSpec {
+        study_ref: StudyRef { name: study.to_owned() },
+        number: Some(u32::try_from(number).unwrap()),
+        parameters: parameter_names().map(|name| (name, value.clone())).collect(),
+        origin: Some(Origin {
+            sampler: Some("random".to_owned()),
+            index: Some(number as u64 - 1),
+            ..Origin::default()
+        }),
+        ..TrialSpec::default()
+    }
+}
+
+fn trial_status(name: &str, number: usize) -> TrialStatus {
+    let now = Some(Timestamp::now());
+    TrialStatus {
+        phase: TrialPhase::Succeeded,
+        attempt: 1,
+        workflow: Some(format!("{name}-1")),
+        objectives: vec![value(number)],
+        metrics: (0..5).map(|n| (format!("metric_{n}"), value(number))).collect(),
+        iteration: Some(1.0),
+        reason: Some("Succeeded".to_owned()),
+        start_time: now,
+        completion_time: now,
+        ..TrialStatus::default()
+    }
 }

@@ -16,7 +16,7 @@ use crate::support::{
 const KILLS: usize = 30;
 
 /// How many trials the study has: more than can be over after the last kill.
-const TRIALS: u32 = 80;
+const TRIALS: u32 = 60;
 
 /// A study whose every trial has a fate of its own, which depends on its number and attempt alone.
 fn fate(job: &Job) -> Play {
@@ -36,7 +36,7 @@ fn spec() -> Value {
         "retries": {"limit": 1},
         "storage": {"strategy": "Best", "keepTop": 2},
         "algorithm": {"sampler": {"random": null, "chain": [
-            {"sampler": {"sobol": {}}, "trials": 40}, {"sampler": {"random": {}}},
+            {"sampler": {"sobol": {}}, "trials": 30}, {"sampler": {"random": {}}},
         ]}},
     }})
 }
@@ -78,14 +78,19 @@ async fn killed_at_any_moment_the_result_is_the_same() {
     lab.create_study("s", &spec()).await;
     let mut dice = ChaCha8Rng::seed_from_u64(4);
     for _ in 0..KILLS {
-        let mut controller = lab.controller();
-        controller.ready().await;
-        // The moment is what is tested.
-        tokio::time::sleep(Duration::from_millis(dice.random_range(0..400))).await;
+        let controller = lab.controller();
+        // Up to two Workflows later, and then at any moment of what follows.
+        lab.argo.journal().happens(dice.random_range(0..6)).await;
+        tokio::time::sleep(Duration::from_millis(dice.random_range(0..100))).await;
         controller.kill();
     }
     let before = lab.studies().get("s").await.unwrap().status.unwrap();
     assert!(!before.phase.is_finished(), "it was over before the last kill");
+    assert!(
+        before.last_number > 10,
+        "only {} trials before the last kill",
+        before.last_number
+    );
     let _controller = lab.controller();
     let found = outcome(&lab).await;
     assert_same(&expected, &found);

@@ -2,11 +2,13 @@
 
 use std::{collections::HashMap, sync::Mutex, time::Instant};
 
-use super::Job;
+use tokio::sync::watch;
+
+use super::{super::lab::PATIENCE, Job};
 
 /// What happened to Workflows, in the order in which it was seen.
 #[derive(Default)]
-pub struct Journal(Mutex<Inner>);
+pub struct Journal(Mutex<Inner>, watch::Sender<usize>);
 
 #[derive(Default)]
 struct Inner {
@@ -54,6 +56,18 @@ impl Journal {
         self.0.lock().unwrap().events.clone()
     }
 
+    /// Waits until so many more things have happened, for as long as anything awaited may take.
+    pub async fn happens(&self, more: usize) {
+        let mut count = self.1.subscribe();
+        let wanted = *count.borrow() + more;
+        let happened = tokio::time::timeout(PATIENCE, count.wait_for(|count| *count >= wanted)).await;
+        assert!(
+            happened.is_ok(),
+            "nothing happens any more: {:#?}",
+            self.events().last()
+        );
+    }
+
     /// The names of the Workflows to which something happened that `what` is true of, in that order.
     pub fn which(&self, what: impl Fn(&Happened) -> bool) -> Vec<String> {
         let inner = self.0.lock().unwrap();
@@ -83,6 +97,12 @@ impl Journal {
 
     pub(super) fn note(&self, workflow: &str, happened: Happened) {
         self.0.lock().unwrap().note(workflow, happened);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let count = self.0.lock().unwrap().events.len();
+        self.1.send_replace(count);
     }
 
     pub(super) fn violation(&self, workflow: &str, what: &str) {
@@ -112,18 +132,24 @@ impl Journal {
         let active = inner.active.keys().filter(|(study, _)| *study == job.study_uid).count();
         let most = inner.most.entry(job.study.clone()).or_default();
         *most = active.max(*most);
+        drop(inner);
+        self.tell();
     }
 
     pub(super) fn completed(&self, job: &Job, phase: &str) {
         let mut inner = self.0.lock().unwrap();
         inner.note(&job.workflow, Happened::Completed(phase.to_owned()));
         inner.over(job);
+        drop(inner);
+        self.tell();
     }
 
     pub(super) fn deleted(&self, job: &Job) {
         let mut inner = self.0.lock().unwrap();
         inner.note(&job.workflow, Happened::Deleted);
         inner.over(job);
+        drop(inner);
+        self.tell();
     }
 }
 
