@@ -11,10 +11,9 @@ use crate::support::{
 };
 
 /// Files of other people near the folder of the study `s`, and some in it that are none of its own.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 8] = [
     "notes.txt",
     "runs/notes.txt",
-    "runs/s",
     "runs/s.txt",
     "runs/s1/1/metrics.json",
     "runs/s-1/1/metrics.json",

@@ -32,7 +32,7 @@ use super::{
 };
 
 /// How long anything awaited may take, on a machine that is busy building.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The Secret with the credentials of the S3 server.
 pub const SECRET: &str = "s3-credentials";
@@ -223,11 +223,19 @@ impl Lab {
         what: &str,
         holds: impl Fn(&HyperparameterStudy) -> bool,
     ) -> HyperparameterStudy {
-        let found = until(self.studies(), name, what, |s: Option<&HyperparameterStudy>| {
-            s.is_some_and(&holds)
-        })
-        .await;
-        match found {
+        self.until_within(PATIENCE, name, what, holds).await
+    }
+
+    /// The same, for as long as `patience`.
+    pub async fn until_within(
+        &self,
+        patience: Duration,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&HyperparameterStudy) -> bool,
+    ) -> HyperparameterStudy {
+        let holds = |s: Option<&HyperparameterStudy>| s.is_some_and(&holds);
+        match until(patience, self.studies(), name, what, holds).await {
             Ok(study) => study.unwrap(),
             Err(problem) => panic!("{problem}\n{}", self.picture().await),
         }
@@ -262,9 +270,13 @@ impl Lab {
         what: &str,
         holds: impl Fn(&HyperparameterTrial) -> bool,
     ) -> HyperparameterTrial {
-        let found = until(self.trials(), name, what, |t: Option<&HyperparameterTrial>| {
-            t.is_some_and(&holds)
-        })
+        let found = until(
+            PATIENCE,
+            self.trials(),
+            name,
+            what,
+            |t: Option<&HyperparameterTrial>| t.is_some_and(&holds),
+        )
         .await;
         match found {
             Ok(trial) => trial.unwrap(),
@@ -311,7 +323,10 @@ impl Lab {
         K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
         K::DynamicType: Default,
     {
-        let found = until(self.api::<K>(), name, "is gone", |found: Option<&K>| found.is_none()).await;
+        let found = until(PATIENCE, self.api::<K>(), name, "is gone", |found: Option<&K>| {
+            found.is_none()
+        })
+        .await;
         if let Err(problem) = found {
             panic!("{problem}\n{}", self.picture().await);
         }
@@ -436,6 +451,18 @@ where
     api.create(&PostParams::default(), &object).await.unwrap()
 }
 
+/// Creates an object, or gives the one of its name.
+pub async fn create_or_get<K>(api: &Api<K>, object: Value) -> K
+where
+    K: Resource + Clone + Debug + Serialize + DeserializeOwned,
+{
+    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+    match api.get_opt(&name).await.unwrap() {
+        Some(found) => found,
+        None => create(api, object).await,
+    }
+}
+
 /// Creates an object or changes it by a merge patch.
 async fn apply<K>(api: &Api<K>, object: Value)
 where
@@ -459,12 +486,18 @@ where
         .unwrap()
 }
 
-/// Waits until something holds of an object, for as long as [`PATIENCE`].
-async fn until<K>(api: Api<K>, name: &str, what: &str, holds: impl Fn(Option<&K>) -> bool) -> Result<Option<K>, String>
+/// Waits until something holds of an object, for as long as `patience`.
+async fn until<K>(
+    patience: Duration,
+    api: Api<K>,
+    name: &str,
+    what: &str,
+    holds: impl Fn(Option<&K>) -> bool,
+) -> Result<Option<K>, String>
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    match tokio::time::timeout(PATIENCE, await_condition(api, name, holds)).await {
+    match tokio::time::timeout(patience, await_condition(api, name, holds)).await {
         Ok(found) => found.map_err(|e| format!("{name}: {e}")),
         Err(_) => Err(format!("{name}: waited in vain until it {what}")),
     }
