@@ -74,6 +74,11 @@ async fn troubled(cluster: &Cluster, call: Call, trouble: Option<Trouble>, recor
         Some(Trouble::Refuse(code)) => {
             let name = call.name.clone().unwrap_or_default();
             let refusal = Refusal::of_code(code, call.kind, &name);
+            if code == 404 {
+                // The kind is not served at the moment, which says nothing about its objects.
+                cluster.note(Record { code, ..record });
+                return Ok(json(404, "404 page not found\n".to_owned()));
+            }
             cluster.note(Record { code, ..record });
             // A watch that is too old is opened, and then told so.
             if call.verb == Verb::Watch && code == 410 {

@@ -13,7 +13,6 @@ use std::{
 
 use aws_sdk_s3::config::SharedHttpClient;
 use hyperstudy::storage::{Endpoint, Store};
-use sha2::{Digest, Sha256};
 
 use crate::{clock, dice::Dice, faults::Faults};
 
@@ -133,11 +132,17 @@ impl Buckets {
 impl Kept {
     /// An object that is written now.
     fn new(bytes: Vec<u8>, content_type: &str) -> Self {
-        let etag = Sha256::digest(&bytes)
-            .iter()
-            .take(16)
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        // Only whether two contents are the same matters, and reports have megabytes.
+        let mut sum = [bytes.len() as u64, 0x9e37_79b9_7f4a_7c15];
+        for (place, chunk) in bytes.chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let half = &mut sum[place % 2];
+            *half = (*half ^ u64::from_le_bytes(word))
+                .wrapping_mul(0x0100_0000_01b3)
+                .rotate_left(23);
+        }
+        let etag = format!("{:016x}{:016x}", sum[0], sum[1]);
         let now = clock::now().as_second();
         Self {
             bytes,
