@@ -12,7 +12,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Workflow, cache::Version};
-use crate::api::{HyperparameterStudy, HyperparameterTrial, StudyStatus, TrialStatus};
+use crate::{
+    api::{HyperparameterStudy, HyperparameterTrial, StudyStatus, TrialStatus},
+    workflow,
+};
 
 /// Under which name our fields are kept apart from others'.
 const MANAGER: &str = "hyperstudy";
@@ -273,12 +276,8 @@ impl Writer {
 
     /// Why a pod ended, one word, where it is still there and says so.
     pub async fn pod_reason(&self, namespace: &str, name: &str) -> Option<String> {
-        let pod: Option<Pod> = bounded(self.api::<Pod>(namespace).get_opt(name)).await.ok()?;
-        let status = pod?.status?;
-        let disrupted =
-            |c: &k8s_openapi::api::core::v1::PodCondition| c.type_ == "DisruptionTarget" && c.status == "True";
-        let condition = status.conditions.iter().flatten().find(|c| disrupted(c));
-        status.reason.or_else(|| condition?.reason.clone())
+        let pod = bounded(self.api::<Pod>(namespace).get_opt(name)).await.ok()??;
+        workflow::pod_reason(&serde_json::to_value(pod).ok()?)
     }
 }
 

@@ -58,6 +58,7 @@ impl Attendance {
             let access = Access {
                 template: None,
                 store: None,
+                makes_bucket: false,
                 obstacle: None,
                 at: now,
             };

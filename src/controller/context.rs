@@ -9,7 +9,7 @@ use crate::{
     cluster::{
         Obstacle,
         cache::{Cache, Entry, Work},
-        connect::{self, Settings},
+        connect::{Connector, TemplateRepository},
         templates,
         write::{CallError, Writer},
     },
@@ -28,8 +28,8 @@ pub struct Context {
     pub writer: Writer,
     /// What was seen.
     pub cache: Arc<Cache>,
-    /// What the controller was told about S3.
-    pub settings: Settings,
+    /// The way to S3.
+    pub connector: Connector,
     /// The instance id of the Argo installation, where it has one.
     pub instance_id: Option<String>,
     /// The time.
@@ -51,6 +51,8 @@ pub struct Access {
     pub template: Option<Template>,
     /// Its S3 server; absent where it cannot be reached for want of credentials.
     pub store: Option<Store>,
+    /// Whether its bucket is made where it is missing.
+    pub makes_bucket: bool,
     /// What is in the way.
     pub obstacle: Option<Obstacle>,
     /// When that was found.
@@ -65,16 +67,22 @@ impl Access {
             Ok(template) => (Some(template), None),
             Err(obstacle) => (None, Some(obstacle)),
         };
-        let repository = template.as_ref().and_then(Template::repository);
-        let (settings, storage) = (&context.settings, &study.spec.storage);
-        let connected = connect::connect(client, settings, &study.namespace, storage, repository).await;
-        let (store, closed) = match connected {
-            Ok(store) => (Some(store), None),
+        let repository = TemplateRepository {
+            reference: template.as_ref().and_then(Template::repository),
+            is_written: template.as_ref().is_some_and(Template::is_written),
+        };
+        let connector = &context.connector;
+        let connected = connector
+            .connect(client, &study.namespace, &study.spec.storage, repository)
+            .await;
+        let (connection, closed) = match connected {
+            Ok(connection) => (Some(connection), None),
             Err(obstacle) => (None, Some(obstacle)),
         };
         Self {
             template,
-            store,
+            makes_bucket: connection.as_ref().is_some_and(|c| c.create_bucket),
+            store: connection.map(|c| c.store),
             obstacle: missing.or(closed),
             at: (context.clock)(),
         }
@@ -139,11 +147,23 @@ impl Context {
         }
         let (context, entry) = (self.clone(), entry.clone());
         self.tasks.spawn(async move {
+            let under_way = UnderWay { entry, work };
             let result = task.await;
-            if let Some(wait) = context.noted(&entry, work, result) {
+            if let Some(wait) = context.noted(&under_way.entry, work, result) {
                 tokio::time::sleep(wait).await;
             }
-            entry.note(|state| state.busy.remove(&work));
         });
+    }
+}
+
+/// A piece of work while it is done; however it ends, it may be begun anew then.
+struct UnderWay {
+    entry: Arc<Entry>,
+    work: Work,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.entry.note(|state| state.busy.remove(&self.work));
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{access::Attendance, context::Context, study};
 use crate::cluster::{
     cache::{Cache, Entry},
-    connect::Settings,
+    connect::{Connector, Settings},
     watch::watches,
     write::Writer,
 };
@@ -67,7 +67,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let context = Arc::new(Context {
         writer: Writer::new(client.clone(), |_, _| {}),
         cache: Arc::new(cache),
-        settings: options.settings,
+        connector: Connector::new(options.settings, |name| std::env::var(name).ok()),
         instance_id: options.instance_id,
         clock: Timestamp::now,
         tasks: TaskTracker::new(),

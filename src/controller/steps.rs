@@ -180,7 +180,11 @@ pub async fn claim(entry: &Entry, study: &Study, access: &Access) -> Result<(), 
         uid: study.uid.clone(),
         name: study.name.clone(),
     };
-    let found = match store(access)?.claim(&folder(study)?, &owner, overwrite).await {
+    let (store, folder) = (store(access)?, folder(study)?);
+    if access.makes_bucket {
+        store.create_bucket(&folder).await?;
+    }
+    let found = match store.claim(&folder, &owner, overwrite).await {
         Ok(()) => Folder::Claimed,
         Err(ClaimError::Storage(error)) => return Err(error.into()),
         Err(error) => Folder::Refused("FolderNotOwned".to_owned(), error.to_string()),

@@ -302,7 +302,7 @@ impl TrialWork {
         if look == Look::Ended {
             let value = as_value(&workflow);
             let mut reasons = Vec::new();
-            for pod in workflow::failed_pods(&value) {
+            for pod in workflow::pods_to_read(&value) {
                 reasons.extend(self.context.writer.pod_reason(self.namespace(), &pod).await);
             }
             let state = workflow::state(&value, &reasons);

@@ -43,11 +43,12 @@ pub fn connector(trust: &Trust, reach: Reach) -> SharedHttpClient {
     };
     let provider = Provider::Rustls(CryptoMode::Ring);
     let builder = Builder::new().tls_provider(provider);
-    let http = match TlsContext::builder().with_trust_store(roots).build() {
-        Ok(context) => builder.tls_context(context).build_with_resolver(Resolver(reach)),
-        // It has no way to fail; if it finds one, what the builder trusts by itself is the system's.
-        Err(_) => plain_http(),
+    let builder = match TlsContext::builder().with_trust_store(roots).build() {
+        Ok(context) => builder.tls_context(context),
+        // It has no way to fail; if it finds one, the builder still verifies, by what the system trusts.
+        Err(_) => builder,
     };
+    let http = builder.build_with_resolver(Resolver(reach));
     Once(http).into_shared()
 }
 

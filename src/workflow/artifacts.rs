@@ -11,9 +11,11 @@ use super::{
 };
 use crate::api::FieldErrors;
 
-/// Notes what is wrong with the output artifacts of all templates that may run. `carriers` are the workflow's arguments that hold the
+/// Notes what is wrong with the output artifacts of all templates that may run. Gives whether one of them goes to the trial's output folder
+/// in the artifact repository, naming no bucket itself. `carriers` are the workflow's arguments that hold the
 /// trial's output folder, `bucket` is that folder's.
-pub(super) fn check(reach: &Reach<'_>, carriers: &BTreeSet<String>, bucket: &str, errors: &mut FieldErrors) {
+pub(super) fn check(reach: &Reach<'_>, carriers: &BTreeSet<String>, bucket: &str, errors: &mut FieldErrors) -> bool {
+    let mut is_written = false;
     for ((object, path), reached) in &reach.templates {
         let template = reached.template;
         let archive = template.get("archiveLocation").map_or("", own_bucket);
@@ -26,6 +28,7 @@ pub(super) fn check(reach: &Reach<'_>, carriers: &BTreeSet<String>, bucket: &str
             let other = [own_bucket(artifact), archive]
                 .into_iter()
                 .find(|bucket| !bucket.is_empty());
+            is_written |= other.is_none();
             if let Some(other) = other.filter(|other| *other != bucket && !other.contains("{{")) {
                 let message = format!(
                     "goes to the trial's output folder, which is in the bucket `{bucket}`, but names the bucket `{other}`: leave it out, \
@@ -35,6 +38,7 @@ pub(super) fn check(reach: &Reach<'_>, carriers: &BTreeSet<String>, bucket: &str
             }
         }
     }
+    is_written
 }
 
 /// Notes the same of a specification's `templateDefaults`, which become part of each template.

@@ -92,9 +92,3 @@ fn at<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
-
-/// The pods that failed in a Workflow: those whose reasons [`state`] may want.
-pub fn failed_pods(workflow: &Value) -> Vec<String> {
-    let _ = workflow;
-    todo!()
-}

@@ -171,7 +171,7 @@ fn classify(workflow: &Value, message: &str, pod_reasons: &[String]) -> (Failure
                 shown(&late)
             )
         }
-        _ => format!("a step ran longer than its template allows: {}", shown(&late)),
+        _ => format!("it ran longer than its template allows: {}", shown(&late)),
     };
     (Failure::TimedOut, message)
 }
@@ -200,11 +200,16 @@ fn is_late(leaf: &Leaf, deadline: Option<Timestamp>) -> bool {
     by_others && has_any(message, &TIMED_OUT) || message == "timeout" || has_any(message, &was_killed) && ended_late()
 }
 
-/// When the Workflow runs longer than it may: it counts from whole seconds.
+/// When the Workflow runs longer than it, or its template, allows; Argo counts from whole seconds.
 fn deadline(workflow: &Value) -> Option<Timestamp> {
-    let seconds = workflow.get("spec")?.get("activeDeadlineSeconds")?.as_i64()?;
-    let started: Timestamp = text(workflow.get("status")?, "startedAt").parse().ok()?;
-    started.checked_add(SignedDuration::from_secs(seconds)).ok()
+    let status = workflow.get("status")?;
+    let specs = [workflow.get("spec"), status.get("storedWorkflowTemplateSpec")];
+    let mut limits = specs
+        .into_iter()
+        .flatten()
+        .filter_map(|spec| spec.get("activeDeadlineSeconds")?.as_i64());
+    let started: Timestamp = text(status, "startedAt").parse().ok()?;
+    started.checked_add(SignedDuration::from_secs(limits.next()?)).ok()
 }
 
 fn has_passed(workflow: &Value, deadline: Timestamp) -> bool {

@@ -74,6 +74,7 @@ pub struct Template {
     /// The names that may be passed.
     pub(super) accepted: BTreeSet<String>,
     repository: Option<Value>,
+    is_written: bool,
 }
 
 impl Template {
@@ -89,18 +90,20 @@ impl Template {
         let entrypoint = entrypoint(study, &key, template, &mut errors);
         let accepted = accepted(&key, template, entrypoint, &mut errors);
         accepted.check(study, &mut errors);
+        let mut is_written = false;
         if let Some(entrypoint) = entrypoint {
             check_inputs(&key, template, entrypoint, &mut errors);
             let carriers = carriers(study, &accepted.names());
             let found = follow(&key, template, others, entrypoint, &carriers);
             let bucket = bucket(study);
-            artifacts::check(&found, &carriers, bucket, &mut errors);
+            is_written = artifacts::check(&found, &carriers, bucket, &mut errors);
             artifacts::check_defaults(&key, spec, &mut errors);
             errors.0.extend(found.errors.0);
         }
         errors.or_ok(Self {
             accepted: accepted.names(),
             repository: at(spec, "artifactRepositoryRef").cloned(),
+            is_written,
         })
     }
 
@@ -113,6 +116,11 @@ impl Template {
             Some(entrypoint) => follow(&key, template, others, entrypoint, &BTreeSet::new()).missing,
             None => BTreeSet::new(),
         }
+    }
+
+    /// Whether one of its output artifacts goes to the trial's output folder in the artifact repository, naming no bucket itself.
+    pub fn is_written(&self) -> bool {
+        self.is_written
     }
 
     /// The `artifactRepositoryRef` that it declares.

@@ -2,8 +2,11 @@
 
 mod ends;
 mod manifests;
+mod metrics;
 mod properties;
+mod reached;
 mod templates;
+mod values;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,20 +1,13 @@
 //! The API server with the two kinds in it, spoken to in plain JSON.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
-
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client, Error,
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
 };
 use serde_json::Value;
-use tokio::sync::Mutex;
 
-use crate::support::apiserver::ApiServer;
+use crate::support::{apiserver::ApiServer, crds};
 
 /// One kind in the `default` namespace.
 pub struct Cluster {
@@ -36,7 +29,7 @@ impl Cluster {
 
     async fn of(kind: &str, plural: &'static str) -> Self {
         let client = ApiServer::shared().client();
-        apply(&client).await;
+        crds::ours(&client).await;
         let gvk = GroupVersionKind::gvk("hyperstudy.dev", "v1alpha1", kind);
         let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
         let api = Api::namespaced_with(client.clone(), "default", &resource);
@@ -92,57 +85,6 @@ impl Cluster {
         let cells = table["rows"][0]["cells"].as_array().unwrap().iter().cloned();
         (columns, cells.map(crate::cases::loose).collect())
     }
-}
-
-/// Applies `crds/` as it stands in the repository, once.
-async fn apply(client: &Client) {
-    static APPLIED: OnceLock<Arc<Mutex<bool>>> = OnceLock::new();
-    let applied = Arc::clone(APPLIED.get_or_init(Default::default));
-    let mut applied = applied.lock().await;
-    if *applied {
-        return;
-    }
-    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for file in ["hyperparameterstudies.yaml", "hyperparametertrials.yaml"] {
-        let text = std::fs::read_to_string(format!("{}/crds/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        let crd: CustomResourceDefinition = serde_saphyr::from_str(&text).unwrap();
-        let name = crd.metadata.name.clone().unwrap();
-        let apply = PatchParams::apply("test").force();
-        api.patch(&name, &apply, &Patch::Apply(&crd)).await.unwrap();
-        loop {
-            let conditions = api
-                .get(&name)
-                .await
-                .unwrap()
-                .status
-                .and_then(|s| s.conditions)
-                .unwrap_or_default();
-            assert!(
-                conditions
-                    .iter()
-                    .all(|c| c.type_ != "NonStructuralSchema" || c.status != "True"),
-                "{conditions:?}"
-            );
-            if conditions
-                .iter()
-                .any(|c| c.type_ == "Established" && c.status == "True")
-            {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        // Established a moment before it is served.
-        let plural = crd.spec.names.plural;
-        let served = format!("/apis/hyperstudy.dev/v1alpha1/namespaces/default/{plural}");
-        while client
-            .request_text(http::Request::get(&served).body(Vec::new()).unwrap())
-            .await
-            .is_err()
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-    *applied = true;
 }
 
 fn params(dry_run: bool) -> PostParams {

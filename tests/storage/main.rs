@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/programs.rs"]
 mod programs;
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/versitygw.rs"]
 mod versitygw;
 

@@ -2,22 +2,53 @@
 
 use std::{
     fs, io,
+    path::{Path, PathBuf},
     sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use kube::{Client, Config, config::AuthInfo};
+use serde_json::json;
 
-use super::programs::{self, Running};
+use super::{
+    audit,
+    programs::{self, Running},
+};
 
 /// How long the server may take to start, on a machine that is busy building.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const TOKEN: &str = "test-administrator";
+/// Who speaks to the server. All may do everything; the audit log tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// A person, and the tests themselves.
+    Administrator,
+    /// `hyperstudy controller`.
+    Controller,
+    /// What plays Argo's controller.
+    Argo,
+    /// Kubernetes' own controllers.
+    Kubernetes,
+}
+
+impl User {
+    /// The user's name, which is the token as well.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Controller => "controller",
+            Self::Argo => "argo",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+
+    const ALL: [Self; 4] = [Self::Administrator, Self::Controller, Self::Argo, Self::Kubernetes];
+}
 
 /// A running API server.
 pub struct ApiServer {
-    config: Config,
+    url: String,
+    audit: PathBuf,
     _etcd: Running,
     _apiserver: Running,
 }
@@ -41,20 +72,45 @@ impl ApiServer {
 
     /// A client that may do everything. Each test needs one of its own, as a client lives in its test's runtime.
     pub fn client(&self) -> Client {
-        Client::try_from(self.config.clone()).unwrap()
+        self.client_of(User::Administrator)
+    }
+
+    /// A client of this user.
+    pub fn client_of(&self, user: User) -> Client {
+        Client::try_from(config(&self.url, user).unwrap()).unwrap()
+    }
+
+    /// The text of a kubeconfig file for this user.
+    pub fn kubeconfig(&self, user: User) -> String {
+        let (url, name) = (&self.url, user.name());
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": {"server": url, "insecure-skip-tls-verify": true}}],
+            "users": [{"name": name, "user": {"token": name}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}],
+            "current-context": "test",
+        })
+        .to_string()
+    }
+
+    /// The file of the audit log; [`super::audit`] reads it.
+    pub fn audit(&self) -> &Path {
+        &self.audit
+    }
+
+    /// A client that may do what RBAC lets this user do, a person or a service account by its whole name.
+    pub fn client_as(&self, user: &str) -> Client {
+        let mut config = config(&self.url, User::Administrator).unwrap();
+        config.auth_info.impersonate = Some(user.to_owned());
+        Client::try_from(config).unwrap()
     }
 
     fn start() -> Result<Self, String> {
         let say = |e: io::Error| e.to_string();
-        let folder = programs::folder();
         let [client, peer, secure] = programs::free_ports().map_err(say)?;
-        let data = || {
-            let folder = tempfile::Builder::new().prefix("hyperstudy-test-").tempdir()?;
-            // Its program's shell removes it.
-            io::Result::Ok(folder.keep())
-        };
 
-        let own = data().map_err(say)?;
+        let own = programs::own_folder().map_err(say)?;
         let at = |port| format!("http://127.0.0.1:{port}");
         let arguments = [
             format!("--data-dir={}", own.join("data").display()),
@@ -65,11 +121,16 @@ impl ApiServer {
             format!("--initial-cluster=default={}", at(peer)),
             "--unsafe-no-fsync=true".to_owned(),
         ];
-        let mut etcd = Running::start(&folder.join("etcd"), &arguments, &own).map_err(say)?;
+        let mut etcd = Running::start(&programs::server("etcd"), &arguments, &own).map_err(say)?;
 
-        let own = data().map_err(say)?;
+        let own = programs::own_folder().map_err(say)?;
         let tokens = own.join("tokens.csv");
-        fs::write(&tokens, format!("{TOKEN},administrator,administrator,system:masters\n")).map_err(say)?;
+        let user = |user: &User| format!("{0},{0},{0},system:masters\n", user.name());
+        let users: String = User::ALL.iter().map(user).collect();
+        fs::write(&tokens, users).map_err(say)?;
+        let policy = own.join("audit.yaml");
+        fs::write(&policy, audit::POLICY).map_err(say)?;
+        let audit = own.join("audit.log");
         // The server makes this key for itself; nobody asks for service account tokens here.
         let key = own.join("apiserver.key");
         let arguments = [
@@ -84,26 +145,32 @@ impl ApiServer {
             format!("--service-account-key-file={}", key.display()),
             format!("--service-account-signing-key-file={}", key.display()),
             "--disable-admission-plugins=ServiceAccount".to_owned(),
+            format!("--audit-policy-file={}", policy.display()),
+            format!("--audit-log-path={}", audit.display()),
+            // One file, in MiB.
+            "--audit-log-maxsize=100000".to_owned(),
         ];
-        let mut apiserver = Running::start(&folder.join("kube-apiserver"), &arguments, &own).map_err(say)?;
+        let mut apiserver = Running::start(&programs::server("kube-apiserver"), &arguments, &own).map_err(say)?;
 
-        let mut config = Config::new(
-            format!("https://127.0.0.1:{secure}")
-                .parse()
-                .map_err(|e| format!("{e}"))?,
-        );
-        config.accept_invalid_certs = true;
-        config.auth_info = AuthInfo {
-            token: Some(TOKEN.to_owned().into()),
-            ..AuthInfo::default()
-        };
-        wait(&config, &mut etcd, &mut apiserver)?;
+        let url = format!("https://127.0.0.1:{secure}");
+        wait(&config(&url, User::Administrator)?, &mut etcd, &mut apiserver)?;
         Ok(Self {
-            config,
+            url,
+            audit,
             _etcd: etcd,
             _apiserver: apiserver,
         })
     }
+}
+
+fn config(url: &str, user: User) -> Result<Config, String> {
+    let mut config = Config::new(url.parse().map_err(|e| format!("{e}"))?);
+    config.accept_invalid_certs = true;
+    config.auth_info = AuthInfo {
+        token: Some(user.name().to_owned().into()),
+        ..AuthInfo::default()
+    };
+    Ok(config)
 }
 
 /// Waits until the server says that it is ready, or has ended.

@@ -4,31 +4,107 @@ use std::{
     env, fs, io,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    time::Duration,
 };
 
-/// What `build.sh` builds.
-const PROGRAMS: [&str; 2] = ["etcd", "kube-apiserver"];
-
-/// The folder with the programs: `$KUBEBUILDER_ASSETS`, or one in the user's cache, where they are built if they are not there yet.
-pub fn folder() -> PathBuf {
-    if let Some(folder) = env::var_os("KUBEBUILDER_ASSETS").filter(|f| !f.is_empty()) {
-        return folder.into();
-    }
-    let folder = cache();
-    let parent = folder.parent().expect("the cache is a folder in a folder");
-    fs::create_dir_all(parent).unwrap_or_else(|e| panic!("{}: {e}", parent.display()));
-    // Several tests may start at once: the first builds, the others wait for it.
-    let lock = fs::File::create(folder.with_extension("lock")).unwrap();
-    lock.lock().unwrap();
-    if !PROGRAMS.iter().all(|program| folder.join(program).is_file()) {
-        build(&folder);
-    }
-    folder
+/// Programs that a script in this folder builds, once for all tests.
+pub struct Kit {
+    /// Of its folder in the cache: what is built, and the version of the recipe.
+    pub name: &'static str,
+    /// What it holds.
+    pub programs: &'static [&'static str],
+    /// What builds it into the folder that it is given.
+    pub script: &'static str,
+    /// How long that takes, about.
+    pub takes: &'static str,
+    /// The environment variable that names a folder which has the programs already.
+    pub variable: &'static str,
 }
 
-/// Where the programs are when nothing says otherwise; its neighbours are for others.
-pub fn cache() -> PathBuf {
+/// The servers of a cluster.
+const SERVERS: Kit = Kit {
+    name: "envtest-1.34.4",
+    programs: &["etcd", "kube-apiserver"],
+    script: "build.sh",
+    takes: "5 minutes",
+    variable: "KUBEBUILDER_ASSETS",
+};
+
+/// What collects the garbage in a cluster.
+const MANAGER: Kit = Kit {
+    name: "controller-manager-1.34.4",
+    programs: &["kube-controller-manager"],
+    script: "build.sh",
+    takes: "2 minutes",
+    variable: "HYPERSTUDY_TEST_MANAGER",
+};
+
+/// An S3 server.
+const S3: Kit = Kit {
+    name: "versitygw-1.8.0",
+    programs: &["versitygw"],
+    script: "build.sh",
+    takes: "4 minutes",
+    variable: "HYPERSTUDY_TEST_S3",
+};
+
+/// Where a server's program is.
+pub fn server(program: &str) -> PathBuf {
+    let kits = [&SERVERS, &MANAGER, &S3];
+    let kit = kits.into_iter().find(|kit| kit.programs.contains(&program));
+    kit.unwrap_or_else(|| panic!("nothing builds {program}"))
+        .folder()
+        .join(program)
+}
+
+impl Kit {
+    /// The folder with the programs: the one that the variable names, or one in the user's cache, where they are built if they are not there yet.
+    pub fn folder(&self) -> PathBuf {
+        if let Some(folder) = env::var_os(self.variable).filter(|f| !f.is_empty()) {
+            return folder.into();
+        }
+        let folder = cache().join(self.name);
+        let parent = folder.parent().expect("the cache is a folder in a folder");
+        fs::create_dir_all(parent).unwrap_or_else(|e| panic!("{}: {e}", parent.display()));
+        // Several tests may start at once: the first builds, the others wait for it.
+        let lock = fs::File::create(parent.join(format!("{}.lock", self.name))).unwrap();
+        lock.lock().unwrap();
+        if !self.programs.iter().all(|program| folder.join(program).is_file()) {
+            self.build(&folder);
+        }
+        folder
+    }
+
+    /// Builds into a folder of another name first, so that a half-built one is never taken for the whole.
+    fn build(&self, folder: &Path) {
+        let (programs, script) = (self.programs.join(", "), self.script);
+        eprintln!(
+            "building {programs} into {}: about {}, once",
+            folder.display(),
+            self.takes
+        );
+        let unfinished = folder.with_file_name(format!("{}.unfinished", self.name));
+        let _ = fs::remove_dir_all(&unfinished);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(script);
+        let done = Command::new("sh")
+            .arg(path)
+            .arg(&unfinished)
+            .args(self.programs)
+            .stdout(Stdio::null())
+            .status();
+        assert!(
+            done.as_ref().is_ok_and(|status| status.success()),
+            "tests/support/{script}: {done:?}; it needs go, or set {} to a folder with {programs}",
+            self.variable
+        );
+        let _ = fs::remove_dir_all(folder);
+        fs::rename(&unfinished, folder).unwrap();
+    }
+}
+
+/// Where programs are kept: `$HYPERSTUDY_TEST_CACHE`, or a folder in the user's cache.
+fn cache() -> PathBuf {
     if let Some(folder) = env::var_os("HYPERSTUDY_TEST_CACHE").filter(|f| !f.is_empty()) {
         return folder.into();
     }
@@ -37,37 +113,16 @@ pub fn cache() -> PathBuf {
         .map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
     let cache = cache.expect("set HOME, HYPERSTUDY_TEST_CACHE or KUBEBUILDER_ASSETS");
-    cache.join("hyperstudy").join("envtest-1.34.4")
-}
-
-/// Builds into a folder of another name first, so that a half-built one is never taken for the whole.
-fn build(folder: &Path) {
-    eprintln!(
-        "building etcd and kube-apiserver into {}: about 5 minutes, once",
-        folder.display()
-    );
-    let unfinished = folder.with_extension("unfinished");
-    let _ = fs::remove_dir_all(&unfinished);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/build.sh");
-    let done = Command::new("sh")
-        .arg(script)
-        .arg(&unfinished)
-        .stdout(Stdio::null())
-        .status();
-    assert!(
-        done.as_ref().is_ok_and(|status| status.success()),
-        "tests/support/build.sh: {done:?}; it needs go, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver"
-    );
-    let _ = fs::remove_dir_all(folder);
-    fs::rename(&unfinished, folder).unwrap();
+    cache.join("hyperstudy")
 }
 
 /// A running program that is killed, and its folder removed, when this is dropped or the test's process ends, however it ends:
 /// a shell holds the other end of a pipe, which the system closes then.
 pub struct Running {
     shell: Child,
-    _pipe: ChildStdin,
+    pipe: Option<ChildStdin>,
     log: PathBuf,
+    pid: PathBuf,
 }
 
 /// `$0` is the folder, the rest the program and its arguments. A job in the background would not get the pipe by itself.
@@ -76,6 +131,7 @@ trap '' INT
 exec 3<&0
 "$@" </dev/null 3<&- &
 program=$!
+echo "$program" >.pid && mv .pid pid
 { cat <&3 >/dev/null; kill -9 "$program"; } 2>/dev/null &
 wait "$program"
 status=$?
@@ -101,8 +157,9 @@ impl Running {
         let pipe = shell.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Self {
             shell,
-            _pipe: pipe,
+            pipe: Some(pipe),
             log,
+            pid: folder.join("pid"),
         })
     }
 
@@ -111,11 +168,44 @@ impl Running {
         !matches!(self.shell.try_wait(), Ok(None))
     }
 
+    /// Its process id; `None` until it has started.
+    pub fn pid(&self) -> Option<i32> {
+        fs::read_to_string(&self.pid).ok()?.trim().parse().ok()
+    }
+
+    /// Kills it at once; comes back when it is gone.
+    pub fn kill(mut self) {
+        drop(self.pipe.take());
+        let _ = self.shell.wait();
+    }
+
+    /// Waits until it ends by itself; its exit status, that of the shell being the same.
+    pub fn end(mut self) -> io::Result<ExitStatus> {
+        // `wait` of the standard library would close the pipe first.
+        loop {
+            if let Some(status) = self.shell.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// All of its log.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// The end of its log.
     pub fn last_words(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
     }
+}
+
+/// A new folder for a program; the shell that runs it removes it.
+pub fn own_folder() -> io::Result<PathBuf> {
+    let folder = tempfile::Builder::new().prefix("hyperstudy-test-").tempdir()?;
+    Ok(folder.keep())
 }
 
 /// Ports on loopback that were free a moment ago.

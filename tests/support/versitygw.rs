@@ -1,9 +1,9 @@
-//! A real S3 server, versitygw, built once for all tests; each has one of its own.
+//! A real S3 server, versitygw.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    net::TcpStream,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -23,13 +23,18 @@ pub struct Versitygw {
 }
 
 impl Versitygw {
+    /// The server of this test program, started by whoever asks first, ended with the program.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Versitygw> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(None))
+    }
+
     /// Starts a server without buckets, without TLS or with this certificate and its key, both in PEM.
     pub fn start(tls: Option<(&str, &str)>) -> Self {
-        let program = program();
         let mut problem = String::new();
         // Another program may take a port between its choice and its use.
         for _ in 0..3 {
-            match Self::try_start(&program, tls) {
+            match Self::try_start(tls) {
                 Ok(server) => return server,
                 Err(e) => problem = e,
             }
@@ -37,13 +42,10 @@ impl Versitygw {
         panic!("no S3 server: {problem}")
     }
 
-    fn try_start(program: &Path, tls: Option<(&str, &str)>) -> Result<Self, String> {
+    fn try_start(tls: Option<(&str, &str)>) -> Result<Self, String> {
+        let program = programs::server("versitygw");
         let [port] = programs::free_ports().map_err(|e| e.to_string())?;
-        let own = tempfile::Builder::new().prefix("hyperstudy-test-").tempdir().unwrap();
-        // Its program's shell removes it.
-        let own = own.keep();
-        let data = own.join("data");
-        fs::create_dir(&data).unwrap();
+        let own = programs::own_folder().map_err(|e| e.to_string())?;
         let [access, secret] = KEYS;
         let mut arguments = vec![
             format!("--port=127.0.0.1:{port}"),
@@ -55,21 +57,20 @@ impl Versitygw {
         if let Some((certificate, key)) = tls {
             for (name, text) in [("cert", certificate), ("key", key)] {
                 let file = own.join(name);
-                fs::write(&file, text).unwrap();
+                fs::write(&file, text).map_err(|e| e.to_string())?;
                 arguments.push(format!("--{name}={}", file.display()));
             }
         }
         // Extended attributes are not everywhere: what is not the content goes beside it.
-        let beside = own.join("beside");
-        fs::create_dir(&beside).unwrap();
-        arguments.extend([
-            "posix".to_owned(),
-            format!("--sidecar={}", beside.display()),
-            data.display().to_string(),
-        ]);
-        let mut running = Running::start(program, &arguments, &own).map_err(|e| e.to_string())?;
+        let [data, beside] = ["data", "beside"].map(|name| own.join(name));
+        for folder in [&data, &beside] {
+            fs::create_dir(folder).map_err(|e| e.to_string())?;
+        }
+        let sidecar = format!("--sidecar={}", beside.display());
+        arguments.extend(["posix".to_owned(), sidecar, data.display().to_string()]);
+        let mut running = Running::start(&program, &arguments, &own).map_err(|e| e.to_string())?;
         let start = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if running.has_ended() || start.elapsed() > PATIENCE {
                 return Err(running.last_words());
             }
@@ -80,31 +81,4 @@ impl Versitygw {
             _program: running,
         })
     }
-}
-
-/// The program, built if it is not there yet.
-fn program() -> PathBuf {
-    let folder = programs::cache().with_file_name("versitygw-1.8.0");
-    let program = folder.join("versitygw");
-    fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    // Several tests may start at once: the first builds, the others wait for it.
-    let lock = fs::File::create(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
-    if !program.is_file() {
-        eprintln!("building versitygw into {}: about 4 minutes, once", folder.display());
-        let unfinished = folder.join("unfinished");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/build-versitygw.sh");
-        let done = Command::new("sh")
-            .arg(script)
-            .arg(&unfinished)
-            .stdout(Stdio::null())
-            .status();
-        assert!(
-            done.as_ref().is_ok_and(|status| status.success()),
-            "tests/support/build-versitygw.sh: {done:?}; it needs go"
-        );
-        fs::rename(unfinished.join("versitygw"), &program).unwrap();
-        fs::remove_dir_all(&unfinished).unwrap();
-    }
-    program
 }

@@ -1,14 +1,12 @@
 //! How Workflows end, with the messages of Argo and Kubernetes.
 
-use std::{collections::BTreeMap, io::Write};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::study;
 use crate::{
-    metrics::MetricsError,
     study::{Failure, RunState},
-    workflow::{Seen, outputs, pod_reason, pods_to_read, seen, state},
+    workflow::{Seen, pod_reason, pods_to_read, seen, state},
 };
 
 #[test]
@@ -169,6 +167,14 @@ fn messages_of_the_workflow_alone() {
         assert_eq!(found, expected, "{message}: {said}");
         assert!(said.contains(message), "{said}");
     }
+    // The template's own limit.
+    let mut late = over("Failed", "main: Error (exit code 143)", &json!({}));
+    late["spec"] = json!({});
+    assert_eq!(failure(&late, &[]).0, Failed);
+    late["status"]["storedWorkflowTemplateSpec"] = json!({"activeDeadlineSeconds": 60});
+    let (found, said) = failure(&late, &[]);
+    assert_eq!(found, TimedOut);
+    assert!(said.starts_with("it ran longer than its template allows: "), "{said}");
     // Killed before its time, by something else.
     let mut early = over("Failed", "main: Error (exit code 143)", &json!({}));
     early["status"]["finishedAt"] = json!("2026-01-01T00:00:30Z");
@@ -194,21 +200,26 @@ fn what_really_failed_counts() {
         (dag(&[own.clone(), taken.clone()]), &[], Failed, "`a`: main"),
         (dag(&[own.clone(), late.clone()]), &[], Failed, "`a`: main"),
         (
-            dag(&[taken.clone(), fine.clone(), hook.clone()]),
+            dag(&[taken.clone(), fine, hook.clone()]),
             &[],
             Preempted,
             "preempted, evicted or deleted: `b`: pod deleted",
         ),
         (
-            dag(&[taken.clone(), late.clone()]),
+            dag(&[taken.clone(), late]),
             &[],
             TimedOut,
             "longer than the 60 s of `trial.timeout`: `c`",
         ),
         (dag(&[hook]), &[], Failed, "`e`: main: Error (exit code 2)"),
         // What the pods say.
-        (dag(&[own.clone()]), &["Evicted"], Preempted, "deleted: Evicted"),
-        (dag(&[own.clone()]), &["Completed"], Failed, "`a`"),
+        (
+            dag(std::slice::from_ref(&own)),
+            &["Evicted"],
+            Preempted,
+            "deleted: Evicted",
+        ),
+        (dag(std::slice::from_ref(&own)), &["Completed"], Failed, "`a`"),
         (
             dag(&[own.clone(), taken]),
             &["Preempting"],
@@ -310,56 +321,5 @@ fn a_pods_reason() {
         (json!([]), None),
     ] {
         assert_eq!(pod_reason(&json!({"status": status})).as_deref(), expected, "{status}");
-    }
-}
-
-fn finished(entry: &Value, global: &Value) -> Value {
-    json!({
-        "metadata": {"name": "s-1-1"},
-        "status": {
-            "outputs": {"parameters": global},
-            "nodes": {
-                "s-1-1": {"outputs": {"parameters": entry, "result": "7"}},
-                "s-1-1-123": {"outputs": {"parameters": [{"name": "inner", "value": "1"}]}}
-            }
-        }
-    })
-}
-
-#[test]
-fn outputs_are_a_metrics_file() {
-    let entry = json!([
-        {"name": "loss", "value": "0.25\n"}, {"name": "text", "value": "hello"}, {"name": "n", "value": 3},
-        {"name": "we\"ird", "value": "1e400"}, {"name": "nan", "value": "nan"}, {"name": "none"}
-    ]);
-    let workflow = finished(
-        &entry,
-        &json!([{"name": "loss", "value": "9"}, {"name": "global", "value": "-Inf"}]),
-    );
-    let file = outputs(&workflow);
-    assert_eq!(
-        String::from_utf8(file.clone()).unwrap(),
-        r#"{"global": -Infinity, "loss": 0.25, "n": 3.0, "nan": NaN, "we\"ird": Infinity}"#
-    );
-    let read = |metric: &str| study(&json!({"/objectives/0/metric": metric})).objective.read(&file);
-    assert_eq!(read("loss").unwrap().objective, 0.25);
-    assert!(matches!(read("nan"), Err(MetricsError::MetricNotFinite { .. })));
-    assert!(matches!(read("text"), Err(MetricsError::MetricMissing { .. })));
-    assert_eq!(outputs(&json!({})), b"{}");
-}
-
-#[test]
-fn packed_nodes_are_read() {
-    let mut workflow = finished(&json!([{"name": "loss", "value": "0.5"}]), &Value::Null);
-    let nodes = serde_json::to_vec(&workflow["status"]["nodes"]).unwrap();
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    packer.write_all(&nodes).unwrap();
-    let packed = k8s_openapi::ByteString(packer.finish().unwrap());
-    workflow["status"]["nodes"] = Value::Null;
-    workflow["status"]["compressedNodes"] = json!(packed);
-    assert_eq!(outputs(&workflow), br#"{"loss": 0.5}"#);
-    for broken in [json!("%"), json!("AAAA"), json!(3)] {
-        workflow["status"]["compressedNodes"] = broken;
-        assert_eq!(outputs(&workflow), b"{}");
     }
 }

@@ -1,0 +1,247 @@
+//! What is wrong around a study is said, and mending it is enough: nobody starts anything anew.
+
+use hyperstudy::api::{HyperparameterStudy, StudyPhase};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::support::{
+    apiserver::{ApiServer, User},
+    audit, crds,
+    lab::{Lab, SECRET, change, template},
+    versitygw::KEYS,
+};
+
+/// Waits until a study says what is in its way, in words that hold all of these; nothing has run until then.
+async fn not_ready(lab: &Lab, words: &[&str]) {
+    let message = |s: &HyperparameterStudy| {
+        let conditions = &s.status.as_ref()?.conditions;
+        let ready = conditions.iter().find(|c| c.type_ == "Ready" && c.status == "False")?;
+        Some(format!("{}: {}", ready.reason, ready.message))
+    };
+    let has_all = |text: &str| words.iter().all(|word| text.contains(word));
+    let what = format!("is not ready and says {words:?}");
+    let study = lab.until("s", &what, |s| message(s).is_some_and(|m| has_all(&m))).await;
+    assert_eq!(study.status.unwrap().phase, StudyPhase::Pending);
+    assert_eq!(lab.argo.journal().created_names(), [""; 0]);
+}
+
+/// Waits until the study has run to its end.
+async fn succeeds(lab: &Lab) {
+    let status = lab.finished("s").await.status.unwrap();
+    assert_eq!((status.phase, status.trials.succeeded), (StudyPhase::Succeeded, 3));
+    lab.condition("s", "Ready", "True", "Ready").await;
+}
+
+async fn replace_template(lab: &Lab, object: &Value) {
+    let patch = json!({"spec": object["spec"]});
+    change(&lab.templates(), "train", &patch).await;
+}
+
+#[tokio::test]
+async fn a_template_that_is_missing_may_come_later() {
+    let lab = Lab::start("no-template").await;
+    lab.templates().delete("train", &DeleteParams::default()).await.unwrap();
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({})).await;
+    not_ready(&lab, &["TemplateNotFound", "`train`"]).await;
+    lab.template().await;
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn a_template_that_does_not_fit_may_be_put_right() {
+    let lab = Lab::start("bad-template").await;
+    let good = template("train");
+    let with = |change: Value| {
+        let mut template = good.clone();
+        crate::support::lab::merge(&mut template, &change);
+        template
+    };
+    let parameters = |list: Value| with(json!({"spec": {"arguments": {"parameters": list}}}));
+    replace_template(&lab, &parameters(json!([{"name": "output_key"}]))).await;
+    let _controller = lab.controller();
+    let arguments = json!({"parameters": [{"name": "x", "value": "${parameters.x}"}]});
+    lab.create_study("s", &json!({"spec": {"trial": {"arguments": arguments}}}))
+        .await;
+    not_ready(&lab, &["TemplateRefused", "`x`"]).await;
+    let required = json!([{"name": "x"}, {"name": "output_key"}, {"name": "epochs"}]);
+    replace_template(&lab, &parameters(required)).await;
+    not_ready(&lab, &["`epochs`"]).await;
+    let chosen = json!([{"name": "x", "enum": ["a", "b"]}, {"name": "output_key"}]);
+    replace_template(&lab, &parameters(chosen)).await;
+    not_ready(&lab, &["enum"]).await;
+    let collects = json!({"spec": {"artifactGC": {"strategy": "OnWorkflowCompletion"}}});
+    let mut collecting = with(collects);
+    collecting["spec"]["templates"][0]["outputs"]["artifacts"][0]["artifactGC"] =
+        json!({"strategy": "OnWorkflowCompletion"});
+    replace_template(&lab, &collecting).await;
+    not_ready(&lab, &["artifactGC"]).await;
+    let mut elsewhere = good.clone();
+    elsewhere["spec"]["artifactGC"] = json!(null);
+    replace_template(&lab, &elsewhere).await;
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn a_wrong_secret_may_be_put_right() {
+    let lab = Lab::start("wrong-secret").await;
+    lab.credentials("wrong").await;
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({})).await;
+    not_ready(&lab, &["credentials"]).await;
+    lab.credentials(KEYS[1]).await;
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn a_missing_secret_and_a_missing_repository_may_come_later() {
+    let lab = Lab::bare("no-secret").await;
+    lab.bucket.create().await;
+    lab.template().await;
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({})).await;
+    not_ready(&lab, &["artifact"]).await;
+    lab.repository().await;
+    not_ready(&lab, &[SECRET]).await;
+    lab.credentials(KEYS[1]).await;
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn a_missing_bucket_may_come_later() {
+    let lab = Lab::bare("no-bucket").await;
+    lab.credentials(KEYS[1]).await;
+    lab.repository().await;
+    lab.template().await;
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({})).await;
+    not_ready(&lab, &["bucket", &lab.bucket.name]).await;
+    lab.bucket.create().await;
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn a_study_may_name_its_s3_server_itself() {
+    let lab = Lab::bare("own-s3").await;
+    lab.bucket.create().await;
+    lab.template().await;
+    lab.credentials(KEYS[1]).await;
+    let _controller = lab.controller();
+    let mut s3 = lab.s3();
+    s3.as_object_mut().unwrap().remove("bucket");
+    s3["accessKeySecret"]["key"] = json!("other");
+    lab.create_study("s", &json!({"spec": {"storage": {"s3": s3}}})).await;
+    not_ready(&lab, &[SECRET, "other"]).await;
+    let key = json!({"storage": {"s3": {"accessKeySecret": {"key": "accessKey"}}}});
+    lab.change_study("s", &key).await;
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_allowed_is_refused() {
+    let lab = Lab::start("loopback").await;
+    // The flag names another port of this machine.
+    let flags = [
+        format!("--namespace={}", lab.namespace),
+        format!("--lease-namespace={}", lab.namespace),
+        format!("--argo-namespace={}", lab.namespace),
+        "--allow-endpoint=127.0.0.1:1".to_owned(),
+    ];
+    let _controller = crate::support::controller::Controller::spawn(&flags);
+    lab.create_study("s", &json!({})).await;
+    not_ready(&lab, &[&lab.s3_address()]).await;
+}
+
+#[tokio::test]
+async fn a_spec_that_only_the_program_can_check_may_be_put_right() {
+    let lab = Lab::start("bad-spec").await;
+    let _controller = lab.controller();
+    let wrong = json!({"spec": {"constraints": ["parameters.y > 1.0"]}});
+    lab.create_study("s", &wrong).await;
+    not_ready(&lab, &["InvalidSpec", "spec.constraints[0]"]).await;
+    lab.change_study("s", &json!({"constraints": null})).await;
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_stops_nothing_else() {
+    let lab = Lab::start("undecodable").await;
+    lab.create_study("broken", &json!({})).await;
+    lab.create_study("s", &json!({"spec": {"suspend": true}})).await;
+    // The schema lets more pass than the program can read.
+    let trial = json!({
+        "metadata": {"name": "broken-trial"},
+        "spec": {"studyRef": {"name": "s"}, "parameters": {"x": 0.5}},
+    });
+    crate::support::lab::create(&lab.trials(), trial).await;
+    let patch = |value: Value| Patch::Merge(json!({"status": value}));
+    let too_large = json!({"lastNumber": 5_000_000_000_u64, "conditions": [], "trials": {}, "phase": "Pending"});
+    let params = PatchParams::default();
+    let raw = |name: &str, plural: &str| {
+        format!(
+            "/apis/hyperstudy.dev/v1alpha1/namespaces/{}/{plural}/{name}/status",
+            lab.namespace
+        )
+    };
+    for (name, plural, status) in [
+        ("broken", "hyperparameterstudies", too_large),
+        (
+            "broken-trial",
+            "hyperparametertrials",
+            json!({"attempt": 5_000_000_000_u64, "phase": "Pending"}),
+        ),
+    ] {
+        let request = kube::core::Request::new(raw("", plural).trim_end_matches("//status"))
+            .patch(name, &params, &patch(status.clone()))
+            .unwrap();
+        // The path of the status itself, which the answer of is nothing that could be read.
+        let (mut parts, body) = request.into_parts();
+        parts.uri = raw(name, plural).parse().unwrap();
+        lab.client
+            .request_text(http::Request::from_parts(parts, body))
+            .await
+            .unwrap();
+    }
+    assert!(lab.studies().get("broken").await.is_err());
+    let _controller = lab.controller();
+    lab.change_study("s", &json!({"suspend": null})).await;
+    succeeds(&lab).await;
+    let names = lab.argo.journal().created_names();
+    assert!(names.iter().all(|name| name.starts_with("s-")), "{names:?}");
+}
+
+/// Nothing but the credentials that its own namespace holds is ever asked for.
+#[tokio::test]
+async fn a_repository_elsewhere_does_not_lend_its_credentials() {
+    let lab = Lab::start("elsewhere").await;
+    lab.api::<Secret>()
+        .delete(SECRET, &DeleteParams::default())
+        .await
+        .unwrap();
+    lab.api::<ConfigMap>()
+        .delete("artifact-repositories", &DeleteParams::default())
+        .await
+        .unwrap();
+    // Argo's own namespace has both.
+    let argo = Lab::start("argo").await;
+    let flags = [
+        format!("--namespace={}", lab.namespace),
+        format!("--lease-namespace={}", lab.namespace),
+        format!("--argo-namespace={}", argo.namespace),
+        format!("--allow-endpoint={}", lab.s3_address()),
+    ];
+    let config = json!({"metadata": {"name": "workflow-controller-configmap"}, "data": {
+        "artifactRepository": json!({"s3": argo.s3()}).to_string(),
+    }});
+    crate::support::lab::create(&argo.api::<ConfigMap>(), config).await;
+    let _controller = crate::support::controller::Controller::spawn(&flags);
+    let path = format!("s3://{}/runs", argo.bucket.name);
+    lab.create_study("s", &json!({"spec": {"storage": {"outputPath": path}}}))
+        .await;
+    not_ready(&lab, &[SECRET]).await;
+    let writes = audit::writes(ApiServer::shared().audit(), User::Controller, &argo.namespace);
+    assert!(writes.is_empty(), "{writes:?}");
+    let kind = crds::templates();
+    assert_eq!(kind.plural, "workflowtemplates");
+}
