@@ -22,6 +22,7 @@ use std::{
 
 use kube::Client;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 pub use journal::Record;
 pub use kinds::Kind;
@@ -81,7 +82,12 @@ impl Cluster {
 
     /// A client whose objects are in `namespace` unless it says otherwise.
     pub fn client(&self, namespace: &str) -> Client {
-        service::client(self, namespace)
+        self.client_until(namespace, CancellationToken::new())
+    }
+
+    /// The same for a program that is killed at `end`.
+    pub fn client_until(&self, namespace: &str, end: CancellationToken) -> Client {
+        service::client(self, namespace, end)
     }
 
     /// What goes wrong with requests.

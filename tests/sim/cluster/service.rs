@@ -6,6 +6,7 @@ use axum::body::{Body, to_bytes};
 use http::{Request, Response};
 use kube::{Client, client::Body as KubeBody};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
 use super::{
@@ -24,13 +25,19 @@ const SILENCE: Duration = Duration::from_secs(600);
 /// What a client gets: an answer, or none.
 type Answered = Result<Response<Body>, io::Error>;
 
-/// A client of the cluster whose objects are in `namespace` unless it says otherwise.
-pub fn client(cluster: &Cluster, namespace: &str) -> Client {
+/// A client of the cluster whose objects are in `namespace` unless it says otherwise, of a program that ends with `end`: from
+/// then on nothing of it reaches the cluster any more.
+pub fn client(cluster: &Cluster, namespace: &str, end: CancellationToken) -> Client {
     let cluster = cluster.clone();
     let service = service_fn(move |request: Request<KubeBody>| {
-        let cluster = cluster.clone();
+        let (cluster, ended) = (cluster.clone(), end.is_cancelled());
         // What was sent takes effect whether or not somebody still waits for the answer.
-        let serving = tokio::spawn(async move { serve(&cluster, request).await });
+        let serving = tokio::spawn(async move {
+            match ended {
+                true => std::future::pending().await,
+                false => serve(&cluster, request).await,
+            }
+        });
         async move { serving.await.map_err(io::Error::other)? }
     });
     Client::new(service, namespace)

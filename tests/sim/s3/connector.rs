@@ -9,6 +9,8 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Buckets, serve, serve::Answer};
 use crate::{
     clock,
@@ -33,11 +35,12 @@ pub struct Asking {
 }
 
 /// What stands where a client would make connections.
-pub fn connector(buckets: &Buckets) -> SharedHttpClient {
+pub fn connector(buckets: &Buckets, end: CancellationToken) -> SharedHttpClient {
     let buckets = buckets.clone();
     http_client_fn(move |settings, _| {
         SharedHttpConnector::new(Connector {
             buckets: buckets.clone(),
+            end: end.clone(),
             patience: settings.read_timeout(),
         })
     })
@@ -46,16 +49,22 @@ pub fn connector(buckets: &Buckets) -> SharedHttpClient {
 #[derive(Debug)]
 struct Connector {
     buckets: Buckets,
+    end: CancellationToken,
     /// How long the client waits for an answer.
     patience: Option<Duration>,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let buckets = self.buckets.clone();
+        let (buckets, ended) = (self.buckets.clone(), self.end.is_cancelled());
         let patience = self.patience.unwrap_or(Duration::from_secs(3600));
         // What was sent takes effect whether or not somebody still waits for the answer.
-        let serving = tokio::spawn(async move { travelled(&buckets, &request).await });
+        let serving = tokio::spawn(async move {
+            match ended {
+                true => std::future::pending().await,
+                false => travelled(&buckets, &request).await,
+            }
+        });
         HttpConnectorFuture::new(async move {
             match tokio::time::timeout(patience, serving).await {
                 Ok(Ok(answer)) => answer,

@@ -13,6 +13,7 @@ use std::{
 
 use aws_sdk_s3::config::SharedHttpClient;
 use hyperstudy::storage::{Endpoint, Store};
+use tokio_util::sync::CancellationToken;
 
 use crate::{clock, dice::Dice, faults::Faults};
 
@@ -63,7 +64,12 @@ impl Buckets {
 
     /// What stands where a client would make connections.
     pub fn connector(&self) -> SharedHttpClient {
-        connector::connector(self)
+        self.connector_until(CancellationToken::new())
+    }
+
+    /// The same for a program that is killed at `end`: from then on nothing of it reaches the server any more.
+    pub fn connector_until(&self, end: CancellationToken) -> SharedHttpClient {
+        connector::connector(self, end)
     }
 
     /// A store on this server.
