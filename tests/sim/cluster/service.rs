@@ -1,6 +1,6 @@
 //! The way of a request: it travels, goes wrong or is served, and its answer travels back.
 
-use std::{io, time::Duration};
+use std::{io, ops::Range, time::Duration};
 
 use axum::body::{Body, to_bytes};
 use http::{Request, Response};
@@ -21,6 +21,9 @@ use crate::faults::{Asked, Trouble};
 
 /// How long an answer that never comes is waited for, until somewhere on the way somebody closes the connection.
 const SILENCE: Duration = Duration::from_secs(600);
+
+/// How long a message is on its way.
+const WAY: Range<Duration> = Duration::from_micros(200)..Duration::from_millis(4);
 
 /// What a client gets: an answer, or none.
 type Answered = Result<Response<Body>, io::Error>;
@@ -177,11 +180,7 @@ impl Cluster {
 
     /// The time that a message takes.
     async fn travel(&self) {
-        let way = self.inner.latency.lock().unwrap().clone();
-        let time = self.inner.dice.within(&way);
-        if !time.is_zero() {
-            tokio::time::sleep(time).await;
-        }
+        tokio::time::sleep(self.inner.dice.within(&WAY)).await;
     }
 }
 

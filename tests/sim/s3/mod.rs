@@ -6,9 +6,7 @@ mod xml;
 
 use std::{
     collections::BTreeMap,
-    ops::Range,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use aws_sdk_s3::config::SharedHttpClient;
@@ -43,7 +41,6 @@ struct Inner {
     buckets: Mutex<BTreeMap<String, BTreeMap<String, Kept>>>,
     faults: Faults,
     records: Mutex<Vec<Asking>>,
-    latency: Mutex<Range<Duration>>,
     page: Mutex<usize>,
     dice: Dice,
 }
@@ -55,7 +52,6 @@ impl Buckets {
             buckets: Mutex::default(),
             faults: Faults::new(dice.clone()),
             records: Mutex::default(),
-            latency: Mutex::new(Duration::from_millis(1)..Duration::from_millis(20)),
             page: Mutex::new(1000),
             dice: dice.clone(),
         };
@@ -87,11 +83,6 @@ impl Buckets {
     /// What goes wrong with requests.
     pub fn faults(&self) -> &Faults {
         &self.inner.faults
-    }
-
-    /// How long each way takes, from now on.
-    pub fn set_latency(&self, way: Range<Duration>) {
-        *self.inner.latency.lock().unwrap() = way;
     }
 
     /// How many keys a page of a listing has at most, from now on.
