@@ -21,7 +21,7 @@ mod schemas;
 #[path = "install/values.rs"]
 mod values;
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, process::Command};
 
 use serde_json::{Value, json};
 
@@ -130,6 +130,23 @@ fn the_version_is_the_programs_everywhere() {
     }
     let chart = tools::run("helm", &["show", "chart", "charts/hyperstudy"]).unwrap();
     assert!(chart.contains(&format!("\nversion: {version}\n")), "{chart}");
+}
+
+/// A flag that the program does not have would let the pod fail, and no API server sees that.
+#[test]
+fn the_program_has_every_flag_that_it_is_given() {
+    for (form, objects) in forms() {
+        let deployment = objects.iter().find(|o| o["kind"] == "Deployment").unwrap();
+        let given = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+        let flags = given.unwrap().iter().map(|a| a.as_str().unwrap());
+        let output = Command::new(env!("CARGO_BIN_EXE_hyperstudy"))
+            .args(flags)
+            .arg("--help")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{form}: {given:?}: {said}");
+    }
 }
 
 /// `kubectl apply` notes the whole object in an annotation, whose size is bounded.

@@ -64,6 +64,10 @@ impl From<kube::Error> for CallError {
         let kube::Error::Api(status) = &error else {
             return Self::Unavailable(error.to_string());
         };
+        if status.message.contains("field not declared in schema") {
+            let what = "the CustomResourceDefinitions in the cluster are older than this program: apply those of its version";
+            return Self::Invalid(format!("{what} ({})", status.message));
+        }
         match (status.code, status.reason.as_str()) {
             (409, "AlreadyExists") => Self::AlreadyExists,
             (409, _) => Self::Conflict,
@@ -81,8 +85,6 @@ impl From<kube::Error> for CallError {
 #[derive(Clone)]
 pub struct Writer {
     client: Client,
-    /// Told of every write, by kind and verb.
-    count: fn(&'static str, &'static str),
 }
 
 impl Debug for Writer {
@@ -92,9 +94,9 @@ impl Debug for Writer {
 }
 
 impl Writer {
-    /// A writer whose every write is told to `count`, by kind and verb.
-    pub fn new(client: Client, count: fn(&'static str, &'static str)) -> Self {
-        Self { client, count }
+    /// A writer through `client`.
+    pub fn new(client: Client) -> Self {
+        Self { client }
     }
 
     /// The client below.
@@ -113,11 +115,10 @@ impl Writer {
     ///
     /// # Errors
     /// What the API server says.
-    async fn create<K>(&self, namespace: &str, kind: &'static str, object: &K) -> Result<K, CallError>
+    async fn create<K>(&self, namespace: &str, object: &K) -> Result<K, CallError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
     {
-        (self.count)(kind, "create");
         let parameters = PostParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PostParams::default()
@@ -134,7 +135,7 @@ impl Writer {
         namespace: &str,
         trial: &HyperparameterTrial,
     ) -> Result<HyperparameterTrial, CallError> {
-        self.create(namespace, "HyperparameterTrial", trial).await
+        self.create(namespace, trial).await
     }
 
     /// Creates a Workflow.
@@ -142,7 +143,7 @@ impl Writer {
     /// # Errors
     /// What the API server says.
     pub async fn create_workflow(&self, namespace: &str, workflow: &Workflow) -> Result<Workflow, CallError> {
-        self.create(namespace, "Workflow", workflow).await
+        self.create(namespace, workflow).await
     }
 
     /// Writes a study's status, if the study is still at `version`.
@@ -156,7 +157,6 @@ impl Writer {
         version: &Version,
         status: &StudyStatus,
     ) -> Result<HyperparameterStudy, CallError> {
-        (self.count)("HyperparameterStudy", "patch-status");
         self.status(namespace, name, version, status).await
     }
 
@@ -171,7 +171,6 @@ impl Writer {
         version: &Version,
         status: &TrialStatus,
     ) -> Result<HyperparameterTrial, CallError> {
-        (self.count)("HyperparameterTrial", "patch-status");
         self.status(namespace, name, version, status).await
     }
 
@@ -207,7 +206,6 @@ impl Writer {
         &self,
         namespace: &str,
         name: &str,
-        kind: &'static str,
         finalizer: &str,
         is_wanted: bool,
     ) -> Result<K, CallError>
@@ -221,7 +219,6 @@ impl Writer {
         if is_wanted {
             finalizers.push(finalizer.to_owned());
         }
-        (self.count)(kind, "patch");
         // A merge replaces the whole list: the version keeps it from dropping what others have set since.
         let change =
             json!({"metadata": {"finalizers": finalizers, "resourceVersion": object.metadata.resource_version}});
@@ -233,7 +230,6 @@ impl Writer {
     /// # Errors
     /// What the API server says.
     pub async fn terminate(&self, namespace: &str, name: &str) -> Result<Workflow, CallError> {
-        (self.count)("Workflow", "patch");
         // A Workflow that waits for a lock ignores `Stop`.
         let change = json!({"spec": {"shutdown": "Terminate"}});
         let api = self.api::<Workflow>(namespace);
@@ -251,7 +247,6 @@ impl Writer {
         uid: &str,
         version: &Version,
     ) -> Result<(), CallError> {
-        (self.count)("HyperparameterStudy", "delete");
         let parameters = DeleteParams::background().preconditions(Preconditions {
             uid: Some(uid.to_owned()),
             resource_version: Some(version.0.clone()),

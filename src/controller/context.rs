@@ -3,13 +3,17 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use kube::Client;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::task::TaskTracker;
 
+use super::telemetry::{Kind, Telemetry};
 use crate::{
     cluster::{
         Obstacle,
         cache::{Cache, Entry, Work},
         connect::{Connector, TemplateRepository},
+        events::Recorder,
         templates,
         write::{CallError, Writer},
     },
@@ -36,6 +40,10 @@ pub struct Context {
     pub clock: fn() -> Timestamp,
     /// All that is under way.
     pub tasks: TaskTracker,
+    /// What is counted.
+    pub telemetry: Telemetry,
+    /// Where Events go.
+    pub recorder: Recorder,
 }
 
 impl fmt::Debug for Context {
@@ -103,7 +111,46 @@ pub enum Trouble {
     NoStore(String),
 }
 
+impl Trouble {
+    /// One word for metrics.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Call(error) => error.reason(),
+            Self::Storage(_) => "Storage",
+            Self::NoStore(_) => "NoAccess",
+        }
+    }
+}
+
 impl Context {
+    /// A context that works through `client` and `connector` by `clock`, where studies that are new are announced, and the task that
+    /// publishes Events.
+    pub fn new(
+        client: Client,
+        connector: Connector,
+        clock: fn() -> Timestamp,
+        telemetry: Telemetry,
+    ) -> (
+        Self,
+        mpsc::UnboundedReceiver<Arc<Entry>>,
+        impl Future<Output = ()> + Send + use<>,
+    ) {
+        let (cache, news) = Cache::new();
+        let instance = std::env::var("POD_NAME").unwrap_or_else(|_| "hyperstudy".to_owned());
+        let (recorder, publishing) = Recorder::new(client.clone(), &instance, telemetry.events());
+        let context = Self {
+            writer: Writer::new(client),
+            cache: Arc::new(cache),
+            connector,
+            instance_id: None,
+            clock,
+            tasks: TaskTracker::new(),
+            telemetry,
+            recorder,
+        };
+        (context, news, publishing)
+    }
+
     /// Notes how a piece of work for a study went.
     pub fn noted(&self, entry: &Entry, work: Work, result: Result<(), Trouble>) -> Option<Duration> {
         let now = (self.clock)();
@@ -148,7 +195,15 @@ impl Context {
         let (context, entry) = (self.clone(), entry.clone());
         self.tasks.spawn(async move {
             let under_way = UnderWay { entry, work };
+            let start = Instant::now();
             let result = task.await;
+            let kind = if matches!(work, Work::Trial(_)) {
+                Kind::Trial
+            } else {
+                Kind::Study
+            };
+            let failed = result.as_ref().err().map(Trouble::reason);
+            context.telemetry.reconciled(kind, start.elapsed(), failed);
             if let Some(wait) = context.noted(&under_way.entry, work, result) {
                 tokio::time::sleep(wait).await;
             }

@@ -5,6 +5,7 @@
 mod access;
 pub mod context;
 pub mod http;
+pub mod logging;
 mod run;
 mod steps;
 mod study;

@@ -1,48 +1,68 @@
 //! From the command line to reconcilers that run, and back to a quiet end.
 
-use std::{sync::Arc, time::Duration};
+use std::{env, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use kube::Client;
+use kube::{Client, Config, client::ClientBuilder};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     task::JoinSet,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
-use super::{access::Attendance, context::Context, study};
+use super::{
+    access::Attendance,
+    context::Context,
+    http::{self, Health, HttpArgs, Stage},
+    logging::{self, LogArgs},
+    study,
+    telemetry::Telemetry,
+};
 use crate::cluster::{
-    cache::{Cache, Entry},
+    cache::Entry,
     connect::{Connector, Settings},
-    watch::watches,
-    write::Writer,
+    lease::LeaseArgs,
+    watch::{Synced, watches},
 };
 
 /// How long what is under way may take when the controller ends.
 const GRACE: Duration = Duration::from_secs(10);
+/// How often studies and trials are counted for the metrics.
+const COUNTING: Duration = Duration::from_secs(5);
 
 /// `hyperstudy controller`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Options {
     /// Serve this namespace only; may be given several times. Default: all namespaces.
     #[arg(long = "namespace", value_name = "NAMESPACE")]
-    pub namespaces: Vec<String>,
+    namespaces: Vec<String>,
     /// The instance id of the Argo installation that runs the trials' Workflows, where it has one.
     #[arg(long, value_name = "ID")]
-    pub instance_id: Option<String>,
+    instance_id: Option<String>,
     #[command(flatten)]
-    #[allow(missing_docs)]
-    pub settings: Settings,
+    s3: Settings,
+    #[command(flatten)]
+    lease: LeaseArgs,
+    #[command(flatten)]
+    http: HttpArgs,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
-/// Why the controller cannot run.
+/// Why the controller cannot run, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// There is no cluster.
     #[error("cannot find the cluster: {0}. Set KUBECONFIG, or run inside one")]
     Config(String),
-    /// A signal handler.
+    /// A flag.
+    #[error("{0}")]
+    Flag(String),
+    /// Another controller has taken over.
+    #[error("{0}: another controller may act now, so this one ends")]
+    Lost(String),
+    /// The system.
     #[error("{0}")]
     System(#[from] std::io::Error),
 }
@@ -50,55 +70,154 @@ pub enum RunError {
 /// Runs the controller until it is asked to end.
 ///
 /// # Errors
-/// It cannot start.
+/// It cannot start, or another has taken over.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let client = Client::try_default()
-        .await
-        .map_err(|e| RunError::Config(e.to_string()))?;
+    logging::init(&options.log).map_err(RunError::Flag)?;
+    let stop = stop_on_signals()?;
+    let telemetry = Telemetry::new();
+    let health = options.http.health();
+    let listener = options.http.bind().await.map_err(RunError::Flag)?;
+    let served = CancellationToken::new();
+    let serving = tokio::spawn(http::serve(listener, health.clone(), telemetry.clone(), served.clone()));
+
+    let client = client(&telemetry).await?;
+    let lease = own_identity(options.lease)
+        .lease(client.clone())
+        .map_err(RunError::Flag)?;
+    let connector = Connector::new(options.s3, |name| env::var(name).ok());
+    let (mut context, news, publishing) = Context::new(client, connector, Timestamp::now, telemetry.clone());
+    context.instance_id = options.instance_id;
+    let context = Arc::new(context);
+    tokio::spawn(publishing);
+    tokio::spawn(count(context.clone()));
+
+    // Everything is seen before the lease is held, so that whoever gets it can act at once.
+    let (synced, _watching) = watch(&context, &options.namespaces);
+    health.set(Stage::Standby);
+    let held = stop.run_until_cancelled(health.during(lease.acquire())).await;
+    let result = match held {
+        None => Ok(()),
+        Some(held) => {
+            telemetry.set_leader(true);
+            let acting = act(&context, news, synced, &health, &stop);
+            let result = tokio::select! {
+                () = acting => Ok(()),
+                loss = held.lost() => Err(RunError::Lost(loss.to_string())),
+            };
+            if result.is_ok() {
+                finish(&context, &health).await;
+                held.release().await;
+            }
+            telemetry.set_leader(false);
+            result
+        }
+    };
+    served.cancel();
+    let _ = serving.await;
+    result
+}
+
+/// A token that SIGINT and SIGTERM cancel.
+fn stop_on_signals() -> Result<CancellationToken, RunError> {
     let stop = CancellationToken::new();
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let (mut signals, stop) = (signal(kind)?, stop.clone());
         tokio::spawn(async move {
             signals.recv().await;
+            tracing::info!("asked to end");
             stop.cancel();
         });
     }
-    let (cache, news) = Cache::new();
-    let context = Arc::new(Context {
-        writer: Writer::new(client.clone(), |_, _| {}),
-        cache: Arc::new(cache),
-        connector: Connector::new(options.settings, |name| std::env::var(name).ok()),
-        instance_id: options.instance_id,
-        clock: Timestamp::now,
-        tasks: TaskTracker::new(),
-    });
-    attend_all(&context, &options.namespaces, news, stop).await;
-    Ok(())
+    Ok(stop)
+}
+
+/// The API server of the surroundings, every call to it counted.
+async fn client(telemetry: &Telemetry) -> Result<Client, RunError> {
+    let config = |e: &dyn std::fmt::Display| RunError::Config(e.to_string());
+    let found = Config::infer().await.map_err(|e| config(&e))?;
+    let builder = ClientBuilder::try_from(found).map_err(|e| config(&e))?;
+    Ok(builder.with_layer(&telemetry.kubernetes_calls()).build())
+}
+
+/// In a pod, who holds the lease is the pod, so that its restarted container goes on at once.
+fn own_identity(mut lease: LeaseArgs) -> LeaseArgs {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    if let (None, Some(name), Some(uid)) = (&lease.identity, variable("POD_NAME"), variable("POD_UID")) {
+        lease.identity = Some(format!("{name}_{uid}"));
+    }
+    lease.lease_namespace = lease.lease_namespace.or_else(|| variable("POD_NAMESPACE"));
+    lease
+}
+
+/// Counts studies and trials, now and then.
+async fn count(context: Arc<Context>) {
+    loop {
+        let mut studies = Vec::new();
+        let mut trials = Vec::new();
+        for entry in context.cache.entries() {
+            let state = entry.state();
+            if state.record.is_some() {
+                studies.push(state.snapshot.status.phase);
+            }
+            trials.extend(state.snapshot.trials.iter().map(|t| t.status.phase));
+        }
+        context.telemetry.set_counts(studies, trials);
+        tokio::time::sleep(COUNTING).await;
+    }
+}
+
+/// Begins to watch.
+fn watch(context: &Arc<Context>, namespaces: &[String]) -> (Synced, JoinSet<()>) {
+    let mut watching = JoinSet::new();
+    let (synced, futures) = watches(context.writer.client(), namespaces, &context.cache);
+    for future in futures {
+        watching.spawn(future);
+    }
+    (synced, watching)
 }
 
 /// Watches, and attends to every study, until `stop`.
 pub async fn attend_all(
     context: &Arc<Context>,
     namespaces: &[String],
-    mut news: mpsc::UnboundedReceiver<Arc<Entry>>,
+    news: mpsc::UnboundedReceiver<Arc<Entry>>,
     stop: CancellationToken,
 ) {
-    let mut watching = JoinSet::new();
-    let (mut synced, futures) = watches(context.writer.client(), namespaces, &context.cache);
-    for future in futures {
-        watching.spawn(future);
+    let (synced, _watching) = watch(context, namespaces);
+    let health = Health::new(GRACE);
+    act(context, news, synced, &health, &stop).await;
+    finish(context, &health).await;
+}
+
+/// Attends to every study until `stop`.
+async fn act(
+    context: &Arc<Context>,
+    mut news: mpsc::UnboundedReceiver<Arc<Entry>>,
+    mut synced: Synced,
+    health: &Health,
+    stop: &CancellationToken,
+) {
+    health.set(Stage::Syncing);
+    if stop
+        .run_until_cancelled(health.during(synced.complete()))
+        .await
+        .is_none()
+    {
+        return;
     }
-    let ready = stop.run_until_cancelled(synced.complete()).await;
-    if ready.is_some() {
-        let mut studies = JoinSet::new();
-        while let Some(Some(entry)) = stop.run_until_cancelled(news.recv()).await {
-            studies.spawn(attend(context.clone(), entry, stop.clone()));
-            while studies.try_join_next().is_some() {}
-        }
-        while studies.join_next().await.is_some() {}
+    health.set(Stage::Acting);
+    let mut studies = JoinSet::new();
+    while let Some(Some(entry)) = stop.run_until_cancelled(health.during(news.recv())).await {
+        studies.spawn(attend(context.clone(), entry, stop.clone()));
+        while studies.try_join_next().is_some() {}
     }
+    while studies.join_next().await.is_some() {}
+}
+
+/// Lets what is under way come to its end. What is cut off shows in the cluster, and is gone on with from there.
+async fn finish(context: &Context, health: &Health) {
+    health.set(Stage::Stopping);
     context.tasks.close();
-    // What is cut off here shows in the cluster, and is gone on with from there.
     let _ = tokio::time::timeout(GRACE, context.tasks.wait()).await;
 }
 

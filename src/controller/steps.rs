@@ -99,7 +99,11 @@ pub async fn apply(
                 context.begin(entry, Work::Results, task);
             }
             Action::RemoveStudyFolder => {
-                store(&access)?.delete_folder(&folder(study)?).await?;
+                let (store, folder) = (store(&access)?, folder(study)?);
+                context
+                    .telemetry
+                    .storage("delete_study_folder", store.delete_folder(&folder))
+                    .await?;
                 entry.note(|state| state.snapshot.folder = Folder::Removed);
             }
             Action::ReleaseStudy => set_hold(context, entry, study, false).await?,
@@ -155,10 +159,9 @@ async fn set_hold(context: &Context, entry: &Entry, study: &Study, wanted: bool)
     if entry.state().record.as_ref().is_none_or(|r| r.is_held == wanted) {
         return Ok(());
     }
-    let kind = "HyperparameterStudy";
     let writer = &context.writer;
     let changed = writer
-        .set_finalizer::<HyperparameterStudy>(&study.namespace, &study.name, kind, STUDY_FINALIZER, wanted)
+        .set_finalizer::<HyperparameterStudy>(&study.namespace, &study.name, STUDY_FINALIZER, wanted)
         .await;
     match changed {
         Ok(object) => context
@@ -254,7 +257,8 @@ async fn write_results(
         entry.state().set_reports(reports);
     }
     let snapshot = entry.state().snapshot.clone();
-    results::write(store, &folder, &study, &snapshot).await?;
+    let written = results::write(store, &folder, &study, &snapshot);
+    context.telemetry.storage("write_results", written).await?;
     let at = (context.clock)();
     entry.note(|state| {
         state.snapshot.storage.worked();

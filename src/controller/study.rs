@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use kube::Resource;
+use tokio::time::Instant;
 
 use super::{
     access::Attendance,
@@ -11,7 +13,10 @@ use super::{
 };
 use crate::{
     api::StudyStatus,
-    cluster::cache::{Entry, StudyRecord, Work},
+    cluster::{
+        cache::{Entry, StudyRecord, Work},
+        events::study_events,
+    },
     study::{self, Plan, Study, plan, unusable},
 };
 
@@ -35,8 +40,10 @@ pub async fn reconcile(context: &Arc<Context>, entry: &Arc<Entry>, own: &mut Att
         status,
         again_at,
     } = {
-        let state = entry.state();
-        plan(&study, &state.snapshot, now)
+        let (state, start) = (entry.state(), Instant::now());
+        let plan = plan(&study, &state.snapshot, now);
+        context.telemetry.planned(start.elapsed());
+        plan
     };
     let access = own.access();
     let result = match access {
@@ -104,7 +111,7 @@ async fn write_status(
     if due.is_some() {
         return due;
     }
-    own.status_written = Some(now);
+    own.status_written = Some((context.clock)());
     let identity = &record.identity;
     let writer = &context.writer;
     match writer
@@ -112,6 +119,10 @@ async fn write_status(
         .await
     {
         Ok(written) => {
+            let reference = written.object_ref(&());
+            for note in study_events(&before, &status) {
+                context.recorder.note(&reference, note);
+            }
             context
                 .cache
                 .take_study(kube::core::DeserializeGuard(Ok(written)), context.cache.epoch());

@@ -4,12 +4,15 @@
 
 use std::sync::Arc;
 
+use kube::Resource;
+
 use super::context::{Access, Context, Trouble};
 use crate::{
     api::{self, Files, HyperparameterTrial, TrialStatus},
     cluster::{
         Workflow,
         cache::{Entry, Look, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord},
+        events::trial_events,
         write::{CallError, as_value},
     },
     metrics::{MAX_BYTES, MetricsError, Reading},
@@ -110,7 +113,8 @@ impl TrialWork {
         let (store, folder) = (self.store()?, self.folder()?);
         let mut version = record.version.clone();
         let name = self.study.run_name(self.number, attempt);
-        let is_empty = store.is_empty(&folder).await?;
+        let telemetry = &self.context.telemetry;
+        let is_empty = telemetry.storage("list", store.is_empty(&folder)).await?;
         self.works();
         if !is_empty {
             // What is there may be this very attempt's: then the Workflow exists although nobody here has seen it yet.
@@ -118,7 +122,7 @@ impl TrialWork {
                 self.found(&name, record, &found);
                 return Ok(());
             }
-            let left = store.empty_folder(&folder).await?;
+            let left = telemetry.storage("empty_folder", store.empty_folder(&folder)).await?;
             let metrics = folder.join(self.study.spec.trial.metrics.file());
             let metrics = metrics.map_err(|_| StorageError::BadName { at: folder.to_string() })?;
             let stale = left.into_iter().find(|l| l.key == metrics.key()).map(|l| l.version);
@@ -220,7 +224,12 @@ impl TrialWork {
         let folder = self.folder()?;
         let at = folder.join(self.study.spec.trial.metrics.file());
         let at = at.map_err(|_| StorageError::BadName { at: folder.to_string() })?;
-        let found = match self.store()?.read(&at, MAX_BYTES).await {
+        let found = match self
+            .context
+            .telemetry
+            .storage("read_metrics", self.store()?.read(&at, MAX_BYTES))
+            .await
+        {
             Err(StorageError::TooLarge { .. }) => {
                 return Ok(Err(MetricsError::MetricsTooLarge(format!("{} MiB", MAX_BYTES >> 20))));
             }
@@ -244,7 +253,9 @@ impl TrialWork {
     }
 
     async fn delete_folder(&self, trial: &Trial, version: &Version) -> Result<(), Trouble> {
-        self.store()?.delete_folder(&self.folder()?).await?;
+        let (store, folder) = (self.store()?, self.folder()?);
+        let telemetry = &self.context.telemetry;
+        telemetry.storage("delete_folder", store.delete_folder(&folder)).await?;
         self.works();
         let status = TrialStatus {
             files: Some(Files::Deleted),
@@ -255,6 +266,7 @@ impl TrialWork {
 
     /// Writes the trial's status, and takes what the API server made of it.
     async fn write(&self, version: &Version, status: &TrialStatus) -> Result<Version, Trouble> {
+        let before = self.entry.state().snapshot.trial(self.number).map(|t| t.status.clone());
         let (writer, name) = (&self.context.writer, self.name());
         let written = match writer.trial_status(self.namespace(), &name, version, status).await {
             Err(CallError::Conflict) => {
@@ -271,6 +283,10 @@ impl TrialWork {
             written => written?,
         };
         let version = Version::of(&written.metadata);
+        let reference = written.object_ref(&());
+        for note in trial_events(&before.unwrap_or_default(), status) {
+            self.context.recorder.note(&reference, note);
+        }
         self.take(written);
         Ok(version)
     }
@@ -324,9 +340,8 @@ pub async fn release(
     name: String,
 ) -> Result<(), Trouble> {
     let writer = &context.writer;
-    let kind = "HyperparameterTrial";
     let released = writer
-        .set_finalizer::<HyperparameterTrial>(&namespace, &name, kind, TRIAL_FINALIZER, false)
+        .set_finalizer::<HyperparameterTrial>(&namespace, &name, TRIAL_FINALIZER, false)
         .await;
     match released {
         Ok(_) => Ok(()),

@@ -32,7 +32,7 @@ class Api:
 
     def __init__(self, namespace):
         self.namespace = namespace
-        self.proxy = subprocess.Popen(["kubectl", "proxy", "--port=0"], stdout=subprocess.PIPE, text=True)
+        self.proxy = subprocess.Popen(["kubectl", "proxy", "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True)
         line = self.proxy.stdout.readline()
         port = re.search(r":(\d+)", line)
         if not port:

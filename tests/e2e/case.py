@@ -43,7 +43,7 @@ def phase(thing):
 
 
 class Case:
-    """`world` has `api`, `s3`, `controller`, `bucket`, `image`, `run` (an id of this run)."""
+    """`world` has `api`, `s3`, `controller`, `bucket`, `image`, `run` (an id of this run), `stopping` (an Event)."""
 
     def __init__(self, world, name):
         self.world, self.name = world, name
@@ -158,7 +158,8 @@ class Case:
                 return seen
             if time.monotonic() > end:
                 raise Failed(f"after {seconds} s still not: {what}")
-            time.sleep(0.25)
+            if self.world.stopping.wait(0.25):
+                raise Failed("interrupted")
 
     def finished(self, study, expected="Succeeded", seconds=300):
         """Waits until the study has ended, in that phase; gives it."""
@@ -244,5 +245,9 @@ class Case:
         for kind, name in sorted(self.made, key=lambda made: made[0] != "study"):
             self.api.delete(kind, name)
         gone = [name for kind, name in self.made if kind == "study"]
-        self.until("the studies are gone", lambda: not any(self.api.get("study", name) for name in gone), 60)
+        end = time.monotonic() + 60
+        while any(self.api.get("study", name) for name in gone):
+            if time.monotonic() > end:
+                raise Failed("the studies are not gone after 60 s")
+            time.sleep(0.25)
         self.s3.clear(self.prefix + "/")

@@ -35,7 +35,7 @@ class Controller:
 
     def start(self):
         with self.lock, open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.environment)
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.environment, start_new_session=True)
 
     def kill(self):
         """As a power failure would: nothing is finished, nothing said."""

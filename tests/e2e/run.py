@@ -3,7 +3,7 @@
 
 usage: run.py [--list] [--jobs N] [--keep] [SCENARIO ...]
 
-It applies crds/, starts the controller as a process of its own (no other controller may serve the namespace), runs each scenario with
+It applies the CRDs, starts the controller as a process of its own (no other controller may serve the namespace), runs each scenario with
 objects and a folder of its own, prints PASS or FAIL, and cleans up. The exit status is 0 where all passed. From the environment:
 
   KUBECONFIG           the cluster; what it names may do everything in the namespace
@@ -24,6 +24,7 @@ objects and a folder of its own, prints PASS or FAIL, and cleans up. The exit st
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,8 @@ def names():
 def run(world, name, function, keep):
     """Runs one scenario and says how it went; gives whether it passed."""
     case, begin, fault = Case(world, name), time.monotonic(), None
+    if world.stopping.is_set():
+        return False
     try:
         function(case)
     except Failed as failed:
@@ -84,10 +87,11 @@ def run(world, name, function, keep):
     return not fault
 
 
-def install():
-    """Applies the CRDs; gives those that were not there before."""
+def install(program, folder):
+    """Applies the CRDs, as the program has them; gives those that were not there before."""
     fresh = []
-    for file in sorted((ROOT / "crds").glob("*.yaml")):
+    subprocess.run([program, "crd", "--dir", folder], check=True)
+    for file in sorted(Path(folder).glob("*.yaml")):
         kind = f"{file.stem}.hyperstudy.dev"
         there = subprocess.run(["kubectl", "get", "crd", kind], capture_output=True, check=False).returncode == 0
         subprocess.run(["kubectl", "apply", "--server-side", "--force-conflicts", "-f", str(file)], check=True, stdout=subprocess.DEVNULL)
@@ -120,14 +124,16 @@ def main():
     s3 = S3(setting("E2E_S3_ENDPOINT"), bucket, setting("E2E_S3_ACCESS_KEY"), setting("E2E_S3_SECRET_KEY"), setting("E2E_S3_REGION", "us-east-1"))
     check_storage(s3)
     program = setting("E2E_CONTROLLER", str(ROOT / "target/debug/hyperstudy"))
-    fresh = install()
     folder = tempfile.mkdtemp(prefix="hyperstudy-e2e-")
+    fresh = install(program, folder)
     controller = Controller(program, namespace, setting("E2E_ARGO_NAMESPACE", "argo"), os.environ.get("E2E_CONTROLLER_ARGS", ""), folder)
     world = SimpleNamespace(
         api=Api(namespace), s3=s3, controller=controller, bucket=bucket, run=f"e2e-{os.getpid()}", image=setting("E2E_IMAGE", "busybox:1.37"),
-        kills=int(setting("E2E_KILLS", "30")), studies=int(setting("E2E_STUDIES", "50")), seed=int(setting("E2E_SEED", "1")),
+        stopping=threading.Event(), kills=int(setting("E2E_KILLS", "30")), studies=int(setting("E2E_STUDIES", "50")), seed=int(setting("E2E_SEED", "1")),
     )
     print(f"{len(chosen)} scenarios in namespace {namespace}; the controller's log is {controller.log}", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: world.stopping.set())
     controller.start()
     try:
         with ThreadPoolExecutor(options.jobs) as pool:

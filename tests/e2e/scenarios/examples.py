@@ -98,8 +98,9 @@ def chained(case):
 
         workflow = case.until("the Workflow is over", over, 600)
         if phase(workflow) != "Succeeded":
-            nodes = workflow["status"].get("nodes", {}).values()
-            raise Failed("the Workflow: " + "; ".join(f"{n['displayName']} {n['phase']} {n.get('message', '')}" for n in nodes))
+            status = workflow["status"]
+            nodes = [f"{n['displayName']} {n['phase']} {n.get('message', '')}" for n in status.get("nodes", {}).values()]
+            raise Failed("; ".join([f"the Workflow: {status.get('message', '')}", *nodes]))
         study = case.api.get("study", "tune-and-train-hpo")
         case.equal("the study's owner", study["metadata"]["ownerReferences"][0]["name"], "tune-and-train")
         best = study["status"]["best"]["parameters"]

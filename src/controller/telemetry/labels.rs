@@ -1,0 +1,102 @@
+//! Labels of metrics. Each has few values.
+
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+
+use crate::{
+    api::{StudyPhase, TrialPhase},
+    storage::StorageError,
+};
+
+pub(super) const STUDY_PHASES: [StudyPhase; 5] = [
+    StudyPhase::Pending,
+    StudyPhase::Running,
+    StudyPhase::Suspended,
+    StudyPhase::Succeeded,
+    StudyPhase::Failed,
+];
+
+pub(super) const TRIAL_PHASES: [TrialPhase; 7] = [
+    TrialPhase::Pending,
+    TrialPhase::Running,
+    TrialPhase::Succeeded,
+    TrialPhase::Failed,
+    TrialPhase::Stopped,
+    TrialPhase::Admitted,
+    TrialPhase::Rejected,
+];
+
+/// What was reconciled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A pass over a study.
+    Study,
+    /// A step of a trial.
+    Trial,
+}
+
+impl EncodeLabelValue for Kind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Study => "study",
+            Self::Trial => "trial",
+        };
+        text.encode(encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct PhaseLabels {
+    pub phase: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct KindLabels {
+    pub kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ReasonLabels {
+    pub kind: Kind,
+    pub reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OperationLabels {
+    pub operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StorageLabels {
+    pub operation: &'static str,
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RequestLabels {
+    pub resource: String,
+    pub verb: &'static str,
+    pub code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct EventLabels {
+    pub outcome: &'static str,
+}
+
+/// What an operation in S3 failed with, one word.
+pub(super) fn outcome(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::NoSuchBucket(_) => "NoSuchBucket",
+        StorageError::AccessDenied { .. } => "AccessDenied",
+        StorageError::BadCredentials { .. } => "BadCredentials",
+        StorageError::WrongRegion { .. } => "WrongRegion",
+        StorageError::TooLarge { .. } => "TooLarge",
+        StorageError::Changed { .. } => "Changed",
+        StorageError::Unreachable { .. } => "Unreachable",
+        StorageError::Busy { .. } => "Busy",
+        StorageError::StillThere { .. } => "StillThere",
+        _ => "Refused",
+    }
+}
