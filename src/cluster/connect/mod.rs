@@ -75,19 +75,18 @@ impl Connector {
     /// Connects as `settings` say. `variable` gives variables of the controller's own environment; it is asked only where the settings
     /// allow its credentials to be used.
     pub fn new(settings: Settings, variable: impl Fn(&str) -> Option<String>) -> Self {
-        let http = connector(&Trust::System, reach(&settings));
-        Self::through(http, settings, variable)
-    }
-
-    /// As [`Self::new`], with connections through `http` where they are not to a server that names authorities of its own.
-    pub fn through(http: SharedHttpClient, settings: Settings, variable: impl Fn(&str) -> Option<String>) -> Self {
+        // A server that a flag names may be anywhere.
+        let reach = match settings.allowed_endpoints.is_empty() {
+            true => Reach::NotNear,
+            false => Reach::Everywhere,
+        };
         Self {
             shared: Arc::new(Shared {
                 ambient: Ambient::of(&settings, variable),
-                system: http,
+                system: connector(&Trust::System, reach),
                 others: Mutex::default(),
-                reach: reach(&settings),
                 settings,
+                reach,
             }),
         }
     }
@@ -240,14 +239,6 @@ impl Connector {
             .entry(authorities)
             .or_insert_with_key(|authorities| connector(&Trust::Only(authorities.clone()), reach));
         Ok(http.clone())
-    }
-}
-
-/// Where servers may be. One that a flag names may be anywhere.
-fn reach(settings: &Settings) -> Reach {
-    match settings.allowed_endpoints.is_empty() {
-        true => Reach::NotNear,
-        false => Reach::Everywhere,
     }
 }
 
