@@ -190,6 +190,8 @@ pub async fn claim(entry: &Entry, study: &Study, access: &Access) -> Result<(), 
     let found = match store.claim(&folder, &owner, overwrite).await {
         Ok(()) => Folder::Claimed,
         Err(ClaimError::Storage(error)) => return Err(error.into()),
+        // Somebody else was at it at that moment; who has it shows the next time.
+        Err(error) if error.is_transient() => return Err(StorageError::Changed { at: folder.to_string() }.into()),
         Err(error) => Folder::Refused("FolderNotOwned".to_owned(), error.to_string()),
     };
     entry.note(|state| {
