@@ -3,19 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use hyperstudy::{
-    cluster::{
-        cache::Cache,
-        connect::{Connector, Settings},
-        write::Writer,
-    },
-    controller::{attend_all, context::Context},
+    cluster::connect::{Connector, Settings},
+    controller::{attend_all, context::Context, telemetry::Telemetry},
 };
 use serde_json::{Value, json};
 use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use super::study;
 use crate::{
@@ -41,16 +37,12 @@ struct Controller {
 impl Controller {
     fn start(world: &World) -> Self {
         let end = CancellationToken::new();
-        let (cache, news) = Cache::new();
         let http = world.buckets.connector_until(end.clone());
-        let context = Arc::new(Context {
-            writer: Writer::new(world.cluster.client_until("default", end.clone()), |_, _| {}),
-            cache: Arc::new(cache),
-            connector: Connector::through(http, Settings::default(), |_| None),
-            instance_id: None,
-            clock: clock::now,
-            tasks: TaskTracker::new(),
-        });
+        let client = world.cluster.client_until("default", end.clone());
+        let connector = Connector::through(Settings::default(), http);
+        let (context, news, publishing) = Context::new(client, connector, clock::now, Telemetry::new());
+        let context = Arc::new(context);
+        tokio::spawn(publishing);
         let running = tokio::spawn(async move { attend_all(&context, &[], news, CancellationToken::new()).await });
         Self { running, end }
     }
