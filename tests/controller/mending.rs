@@ -142,13 +142,7 @@ async fn a_study_may_name_its_s3_server_itself() {
 async fn an_address_that_is_not_allowed_is_refused() {
     let lab = Lab::start("loopback").await;
     // The flag names another port of this machine.
-    let flags = [
-        format!("--namespace={}", lab.namespace),
-        format!("--lease-namespace={}", lab.namespace),
-        format!("--argo-namespace={}", lab.namespace),
-        "--allow-endpoint=127.0.0.1:1".to_owned(),
-    ];
-    let _controller = crate::support::controller::Controller::spawn(&flags);
+    let _controller = lab.controller_with(&["--allow-endpoint=127.0.0.1:1"]);
     lab.create_study("s", &json!({})).await;
     not_ready(&lab, &[&lab.s3_address()]).await;
 }
@@ -211,17 +205,11 @@ async fn a_repository_elsewhere_does_not_lend_its_credentials() {
         .unwrap();
     // Argo's own namespace has both.
     let argo = Lab::start("argo").await;
-    let flags = [
-        format!("--namespace={}", lab.namespace),
-        format!("--lease-namespace={}", lab.namespace),
-        format!("--argo-namespace={}", argo.namespace),
-        format!("--allow-endpoint={}", lab.s3_address()),
-    ];
     let config = json!({"metadata": {"name": "workflow-controller-configmap"}, "data": {
         "artifactRepository": json!({"s3": argo.s3()}).to_string(),
     }});
     crate::support::lab::create(&argo.api::<ConfigMap>(), config).await;
-    let _controller = crate::support::controller::Controller::spawn(&flags);
+    let _controller = lab.controller_with(&[&format!("--argo-namespace={}", argo.namespace)]);
     let path = format!("s3://{}/runs", argo.bucket.name);
     lab.create_study("s", &json!({"spec": {"storage": {"outputPath": path}}}))
         .await;

@@ -167,15 +167,19 @@ impl Lab {
         self.controller_with(&[])
     }
 
-    /// The same with more flags.
+    /// The same with more flags, or with others in place of the usual ones, as `--name=value`.
     pub fn controller_with(&self, more: &[&str]) -> Controller {
-        let mut flags = vec![
-            format!("--namespace={}", self.namespace),
-            format!("--lease-namespace={}", self.namespace),
-            "--identity=test".to_owned(),
-            format!("--argo-namespace={}", self.namespace),
-            format!("--allow-endpoint={}", self.s3_address()),
+        let usual = [
+            ("--namespace", self.namespace.clone()),
+            ("--lease-namespace", self.namespace.clone()),
+            // A holder that is killed and started again goes on at once.
+            ("--identity", "test".to_owned()),
+            ("--argo-namespace", self.namespace.clone()),
+            ("--allow-endpoint", self.s3_address()),
         ];
+        let is_given = |name: &str| more.iter().any(|flag| flag.starts_with(&format!("{name}=")));
+        let usual = usual.into_iter().filter(|(name, _)| !is_given(name));
+        let mut flags: Vec<String> = usual.map(|(name, value)| format!("{name}={value}")).collect();
         flags.extend(more.iter().map(|flag| (*flag).to_owned()));
         Controller::spawn(&flags)
     }
