@@ -165,7 +165,9 @@ class Case:
         """Waits until the study has ended, in that phase; gives it."""
         def look():
             found = self.api.get("study", study)
-            return found if phase(found) in ("Succeeded", "Failed") else None
+            seen = (found or {}).get("status", {}).get("observedGeneration")
+            is_current = found and seen == found["metadata"]["generation"]
+            return found if is_current and phase(found) in ("Succeeded", "Failed") else None
 
         found = self.until(f"study {study} has ended", look, seconds)
         reasons = [f"{c['type']}: {c['reason']}: {c['message']}" for c in found["status"]["conditions"] if c["status"] == "True"]
