@@ -50,7 +50,7 @@ class Case:
         self.api, self.s3, self.controller = world.api, world.s3, world.controller
         self.prefix = f"{world.run}/{name}"
         self.path = f"s3://{world.bucket}/{self.prefix}"
-        self.made, self.notes = [], []
+        self.made, self.notes, self.studies = [], [], set()
 
     # What is made.
 
@@ -163,6 +163,8 @@ class Case:
 
     def finished(self, study, expected="Succeeded", seconds=300):
         """Waits until the study has ended, in that phase; gives it."""
+        self.studies.add(study)
+
         def look():
             found = self.api.get("study", study)
             seen = (found or {}).get("status", {}).get("observedGeneration")
@@ -233,8 +235,8 @@ class Case:
     def describe(self):
         """How this scenario's studies stand, for somebody who looks for the fault."""
         lines = []
-        for kind, name in self.made:
-            study = self.api.get(kind, name) if kind == "study" else None
+        for name in sorted(self.studies | {name for kind, name in self.made if kind == "study"}):
+            study = self.api.get("study", name)
             if study is None:
                 continue
             lines.append(f"study {name}: {json.dumps(study.get('status', {}))}")
