@@ -72,7 +72,9 @@ impl From<kube::Error> for CallError {
         match (status.code, status.reason.as_str()) {
             (409, "AlreadyExists") => Self::AlreadyExists,
             (409, _) => Self::Conflict,
-            (404 | 410, _) => Self::NotFound,
+            // Only where it names the object: a server that does not serve the kind at the moment, or something on the way to it,
+            // says 404 as well, and nothing is gone then.
+            (404, "NotFound") if status.details.as_ref().is_some_and(|d| !d.name.is_empty()) => Self::NotFound,
             (400 | 413 | 422, _) => Self::Invalid(status.message.clone()),
             (401 | 403, _) => Self::Forbidden(status.message.clone()),
             _ => Self::Unavailable(status.message.clone()),
@@ -259,7 +261,7 @@ impl Writer {
     /// # Errors
     /// What the API server says.
     pub async fn workflow(&self, namespace: &str, name: &str) -> Result<Option<Workflow>, CallError> {
-        bounded(self.api::<Workflow>(namespace).get_opt(name)).await
+        found(bounded(self.api::<Workflow>(namespace).get(name)).await)
     }
 
     /// A trial as it is now; `None` where there is none.
@@ -267,13 +269,22 @@ impl Writer {
     /// # Errors
     /// What the API server says.
     pub async fn trial(&self, namespace: &str, name: &str) -> Result<Option<HyperparameterTrial>, CallError> {
-        bounded(self.api::<HyperparameterTrial>(namespace).get_opt(name)).await
+        found(bounded(self.api::<HyperparameterTrial>(namespace).get(name)).await)
     }
 
     /// Why a pod ended, one word, where it is still there and says so.
     pub async fn pod_reason(&self, namespace: &str, name: &str) -> Option<String> {
         let pod = bounded(self.api::<Pod>(namespace).get_opt(name)).await.ok()??;
         workflow::pod_reason(&serde_json::to_value(pod).ok()?)
+    }
+}
+
+/// `None` for an object that is not there.
+fn found<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Ok(object) => Ok(Some(object)),
+        Err(CallError::NotFound) => Ok(None),
+        Err(other) => Err(other),
     }
 }
 

@@ -123,9 +123,7 @@ async fn write_status(
             for note in study_events(&before, &status) {
                 context.recorder.note(&reference, note);
             }
-            context
-                .cache
-                .take_study(kube::core::DeserializeGuard(Ok(written)), context.cache.epoch());
+            context.cache.answered_study(written);
             context.noted(entry, Work::Status, Ok(()));
             None
         }

@@ -67,7 +67,11 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
 
     if study.deleting && is_quiet {
         steps.extend(deletion(study, snapshot, storage_works));
-    } else {
+    }
+    // A folder that goes with its study shows by its trials that it is there.
+    let keeps_trials =
+        study.deleting && removes_folder(study) && matches!(snapshot.folder, Folder::Claimed | Folder::Unclaimed);
+    if !keeps_trials {
         steps.extend(release_trials(snapshot, &steps));
     }
     let may_go = status.phase.is_finished() && !study.deleting && snapshot.owner != Owner::Active;
@@ -128,7 +132,7 @@ impl Claim {
         let is_pending = has_files && !snapshot.status.phase.is_finished();
         let is_degraded = |c: &Condition| c.type_ == "StorageDegraded" && c.status == "True";
         let has_work = has_files && snapshot.status.conditions.iter().any(is_degraded);
-        let removes = has_files && study.deleting && study.spec.storage.on_delete == OnDelete::Delete;
+        let removes = has_files && study.deleting && removes_folder(study);
         Self {
             is_wanted: is_unknown && (wants_trials || is_pending || has_work || removes),
             is_pending,
@@ -191,9 +195,14 @@ pub(super) fn revision(study: &Study, snapshot: &Snapshot) -> u64 {
     hash
 }
 
+/// Whether the study's folder goes with it.
+fn removes_folder(study: &Study) -> bool {
+    study.spec.storage.on_delete == OnDelete::Delete
+}
+
 /// A deleted study: its folder goes where that is wanted, then it is let go.
 fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool) -> Option<Step> {
-    let removes = study.spec.storage.on_delete == OnDelete::Delete;
+    let removes = removes_folder(study);
     let release = Step {
         action: Action::ReleaseStudy,
         requires: vec![Requirement::Quiet],

@@ -72,7 +72,7 @@ pub const SERVED: Rights = &[
     ("configmaps:workflow-controller-configmap", "get"),
     ("configmaps:artifact-repositories", "get"),
     ("pods", "get"),
-    ("events.k8s.io events", "create patch"),
+    (" events", "get create patch"),
 ];
 
 /// The controller, in its own namespace, beside what it may do where it serves.

@@ -86,16 +86,26 @@ impl World {
     /// Everything that was asked of both servers, in order, as text: two worlds that are alike have the same.
     pub fn told(&self) -> Vec<String> {
         let api = self.cluster.records().into_iter().map(|r| {
+            let sub = if r.status { "/status" } else { "" };
             let body = if r.body == Value::Null {
                 String::new()
             } else {
                 r.body.to_string()
             };
-            let line = format!("{:?} {}/{} {} {} {body}", r.verb, r.plural, r.name, r.code, r.namespace);
+            let line = format!(
+                "{:?} {}/{}/{}{sub} {} {:?} {body}",
+                r.verb, r.plural, r.namespace, r.name, r.code, r.trouble
+            );
             (r.at, 0, line)
         });
         let s3 = self.buckets.records().into_iter();
-        let s3 = s3.map(|r| (r.at, 1, format!("{} {}/{} {}", r.verb, r.bucket, r.key, r.code)));
+        let s3 = s3.map(|r| {
+            (
+                r.at,
+                1,
+                format!("{} {}/{} {} {:?}", r.verb, r.bucket, r.key, r.code, r.trouble),
+            )
+        });
         let mut all: Vec<_> = api.chain(s3).collect();
         all.sort_by_key(|(at, server, _)| (*at, *server));
         all.into_iter().map(|(at, _, line)| format!("{at:?} {line}")).collect()

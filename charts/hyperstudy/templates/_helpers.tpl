@@ -66,7 +66,7 @@ subjects:
 - apiGroups: [""]
   resources: [pods]
   verbs: [get]
-- apiGroups: [events.k8s.io]
+- apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [get, create, patch]
 {{- end }}

@@ -4,6 +4,7 @@ mod alike;
 mod buckets;
 mod objects;
 mod stand_in;
+mod studies;
 mod troubles;
 mod watches;
 

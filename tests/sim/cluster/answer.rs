@@ -95,7 +95,6 @@ impl Refusal {
                 "Forbidden",
                 format!("{} \"{name}\" is forbidden: by a fault", kind.resource()),
             ),
-            404 => Self::not_found(kind, name),
             409 => Self::modified(kind, name),
             410 => Self::expired("too old resource version: by a fault"),
             422 => Self::invalid(kind, name, "by a fault"),

@@ -22,6 +22,7 @@ use std::{
 
 use kube::Client;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 pub use journal::Record;
 pub use kinds::Kind;
@@ -56,7 +57,6 @@ struct Inner {
     store: Mutex<Store>,
     faults: Faults,
     records: Mutex<Vec<Record>>,
-    latency: Mutex<Range<Duration>>,
     echo: Mutex<Echo>,
     revision: tokio::sync::watch::Sender<u64>,
     cuts: tokio::sync::watch::Sender<Cuts>,
@@ -70,7 +70,6 @@ impl Cluster {
             store: Mutex::new(Store::new(dice.clone())),
             faults: Faults::new(dice.clone()),
             records: Mutex::default(),
-            latency: Mutex::new(Duration::from_micros(200)..Duration::from_millis(4)),
             echo: Mutex::default(),
             revision: tokio::sync::watch::Sender::new(0),
             cuts: tokio::sync::watch::Sender::default(),
@@ -81,17 +80,17 @@ impl Cluster {
 
     /// A client whose objects are in `namespace` unless it says otherwise.
     pub fn client(&self, namespace: &str) -> Client {
-        service::client(self, namespace)
+        self.client_until(namespace, CancellationToken::new())
+    }
+
+    /// The same for a program that is killed at `end`.
+    pub fn client_until(&self, namespace: &str, end: CancellationToken) -> Client {
+        service::client(self, namespace, end)
     }
 
     /// What goes wrong with requests.
     pub fn faults(&self) -> &Faults {
         &self.inner.faults
-    }
-
-    /// How long each way takes, from now on.
-    pub fn set_latency(&self, way: Range<Duration>) {
-        *self.inner.latency.lock().unwrap() = way;
     }
 
     /// How much later watches see what happens to a kind, from now on.

@@ -1,11 +1,12 @@
 //! The way of a request: it travels, goes wrong or is served, and its answer travels back.
 
-use std::{io, time::Duration};
+use std::{io, ops::Range, time::Duration};
 
 use axum::body::{Body, to_bytes};
 use http::{Request, Response};
 use kube::{Client, client::Body as KubeBody};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
 use super::{
@@ -21,16 +22,25 @@ use crate::faults::{Asked, Trouble};
 /// How long an answer that never comes is waited for, until somewhere on the way somebody closes the connection.
 const SILENCE: Duration = Duration::from_secs(600);
 
+/// How long a message is on its way.
+const WAY: Range<Duration> = Duration::from_micros(200)..Duration::from_millis(4);
+
 /// What a client gets: an answer, or none.
 type Answered = Result<Response<Body>, io::Error>;
 
-/// A client of the cluster whose objects are in `namespace` unless it says otherwise.
-pub fn client(cluster: &Cluster, namespace: &str) -> Client {
+/// A client of the cluster whose objects are in `namespace` unless it says otherwise, of a program that ends with `end`: from
+/// then on nothing of it reaches the cluster any more.
+pub fn client(cluster: &Cluster, namespace: &str, end: CancellationToken) -> Client {
     let cluster = cluster.clone();
     let service = service_fn(move |request: Request<KubeBody>| {
-        let cluster = cluster.clone();
+        let (cluster, ended) = (cluster.clone(), end.is_cancelled());
         // What was sent takes effect whether or not somebody still waits for the answer.
-        let serving = tokio::spawn(async move { serve(&cluster, request).await });
+        let serving = tokio::spawn(async move {
+            match ended {
+                true => std::future::pending().await,
+                false => serve(&cluster, request).await,
+            }
+        });
         async move { serving.await.map_err(io::Error::other)? }
     });
     Client::new(service, namespace)
@@ -74,6 +84,11 @@ async fn troubled(cluster: &Cluster, call: Call, trouble: Option<Trouble>, recor
         Some(Trouble::Refuse(code)) => {
             let name = call.name.clone().unwrap_or_default();
             let refusal = Refusal::of_code(code, call.kind, &name);
+            if code == 404 {
+                // The kind is not served at the moment, which says nothing about its objects.
+                cluster.note(Record { code, ..record });
+                return Ok(json(404, "404 page not found\n".to_owned()));
+            }
             cluster.note(Record { code, ..record });
             // A watch that is too old is opened, and then told so.
             if call.verb == Verb::Watch && code == 410 {
@@ -165,11 +180,7 @@ impl Cluster {
 
     /// The time that a message takes.
     async fn travel(&self) {
-        let way = self.inner.latency.lock().unwrap().clone();
-        let time = self.inner.dice.within(&way);
-        if !time.is_zero() {
-            tokio::time::sleep(time).await;
-        }
+        tokio::time::sleep(self.inner.dice.within(&WAY)).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The way of a request to S3: it travels, goes wrong or is served, and its answer travels back.
 
-use std::{io, time::Duration};
+use std::{io, ops::Range, time::Duration};
 
 use aws_sdk_s3::{config::SharedHttpClient, primitives::SdkBody};
 use aws_smithy_runtime_api::client::{
@@ -9,11 +9,16 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Buckets, serve, serve::Answer};
 use crate::{
     clock,
     faults::{Asked, Trouble},
 };
+
+/// How long a message is on its way.
+const WAY: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(20);
 
 /// A request to S3, and what became of it.
 #[derive(Clone, Debug)]
@@ -33,11 +38,12 @@ pub struct Asking {
 }
 
 /// What stands where a client would make connections.
-pub fn connector(buckets: &Buckets) -> SharedHttpClient {
+pub fn connector(buckets: &Buckets, end: CancellationToken) -> SharedHttpClient {
     let buckets = buckets.clone();
     http_client_fn(move |settings, _| {
         SharedHttpConnector::new(Connector {
             buckets: buckets.clone(),
+            end: end.clone(),
             patience: settings.read_timeout(),
         })
     })
@@ -46,16 +52,22 @@ pub fn connector(buckets: &Buckets) -> SharedHttpClient {
 #[derive(Debug)]
 struct Connector {
     buckets: Buckets,
+    end: CancellationToken,
     /// How long the client waits for an answer.
     patience: Option<Duration>,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let buckets = self.buckets.clone();
+        let (buckets, ended) = (self.buckets.clone(), self.end.is_cancelled());
         let patience = self.patience.unwrap_or(Duration::from_secs(3600));
         // What was sent takes effect whether or not somebody still waits for the answer.
-        let serving = tokio::spawn(async move { travelled(&buckets, &request).await });
+        let serving = tokio::spawn(async move {
+            match ended {
+                true => std::future::pending().await,
+                false => travelled(&buckets, &request).await,
+            }
+        });
         HttpConnectorFuture::new(async move {
             match tokio::time::timeout(patience, serving).await {
                 Ok(Ok(answer)) => answer,
@@ -100,10 +112,20 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
             tokio::time::sleep(time).await;
             Ok(done())
         }
-        Some(Trouble::Cut { .. }) => {
+        // Half of an object's content is content, so that it has to be told by its length.
+        Some(Trouble::Cut { .. } | Trouble::Garble) if wanted.verb == "get" => {
             let mut answer = done();
             answer.bytes.truncate(answer.bytes.len() / 2);
             Ok(answer)
+        }
+        Some(Trouble::Cut { .. } | Trouble::Garble) => {
+            let answer = done();
+            let bytes = b"<?xml version=\"1.0\"?><Lis".to_vec();
+            Ok(Answer {
+                bytes,
+                length: None,
+                ..answer
+            })
         }
         Some(Trouble::Refuse(code)) => {
             note(code);
@@ -115,9 +137,9 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
         }
         Some(Trouble::Silence { done: takes }) => {
             if takes {
-                drop(done())
+                drop(done());
             } else {
-                note(0)
+                note(0);
             }
             // Whoever asked gives up first.
             std::future::pending::<()>().await;
@@ -125,19 +147,11 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
         }
         Some(Trouble::Reset { done: takes }) => {
             if takes {
-                drop(done())
+                drop(done());
             } else {
-                note(0)
+                note(0);
             }
             Err(reset())
-        }
-        Some(Trouble::Garble) => {
-            let answer = done();
-            Ok(Answer {
-                bytes: b"<?xml version=\"1.0\"?><Lis".to_vec(),
-                length: None,
-                ..answer
-            })
         }
     };
     travel(buckets).await;
@@ -159,9 +173,5 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
 }
 
 async fn travel(buckets: &Buckets) {
-    let way = buckets.inner.latency.lock().unwrap().clone();
-    let time = buckets.inner.dice.within(&way);
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
-    }
+    tokio::time::sleep(buckets.inner.dice.within(&WAY)).await;
 }
