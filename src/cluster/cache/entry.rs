@@ -106,9 +106,7 @@ impl State {
         if old.is_some_and(|old| record.version.is_older_than(&old.version)) {
             return;
         }
-        let same = old.is_some_and(|old| {
-            old.identity.generation == record.identity.generation && old.identity.deleting == record.identity.deleting
-        });
+        let same = old.is_some_and(|old| old.is_compiled_as(&record));
         if !same {
             self.study = None;
             if status.start_time.is_none() {

@@ -160,7 +160,7 @@ fn trials() {
             &[(Warning, "Failed", "MetricsMissing: no file")],
         ),
         (
-            running.clone(),
+            running,
             json!({"phase": "Stopped", "attempt": 1, "reason": "StoppedByUser", "message": "spec.stop was set"}),
             &[(Normal, "Stopped", "StoppedByUser: spec.stop was set")],
         ),
