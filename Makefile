@@ -3,7 +3,7 @@
 HYPERSTUDY_SHARED ?= ../shared
 export HYPERSTUDY_SHARED
 
-.PHONY: quickstart install test e2e lint crds bench fuzz
+.PHONY: quickstart install test e2e lint crds bench bench-cluster fuzz
 
 ## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
@@ -38,6 +38,10 @@ bench:
 	cargo bench --bench core
 	cargo build --release --quiet
 	python3 benches/throughput.py
+
+## The controller on a real API server and S3 server: its reaction, throughput, writes and memory. `make bench-cluster ARGS=memory` for one.
+bench-cluster:
+	cargo bench --bench cluster -- $(ARGS)
 
 ## Arbitrary bytes as metrics files; needs a nightly toolchain and cargo-fuzz.
 fuzz:

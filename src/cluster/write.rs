@@ -65,7 +65,8 @@ impl From<kube::Error> for CallError {
             return Self::Unavailable(error.to_string());
         };
         if status.message.contains("field not declared in schema") {
-            let what = "the CustomResourceDefinitions in the cluster are older than this program: apply those of its version";
+            let what =
+                "the CustomResourceDefinitions in the cluster are older than this program: apply those of its version";
             return Self::Invalid(format!("{what} ({})", status.message));
         }
         match (status.code, status.reason.as_str()) {

@@ -164,9 +164,7 @@ async fn set_hold(context: &Context, entry: &Entry, study: &Study, wanted: bool)
         .set_finalizer::<HyperparameterStudy>(&study.namespace, &study.name, STUDY_FINALIZER, wanted)
         .await;
     match changed {
-        Ok(object) => context
-            .cache
-            .take_study(kube::core::DeserializeGuard(Ok(object)), context.cache.epoch()),
+        Ok(object) => context.cache.answered_study(object),
         Err(CallError::NotFound) => {}
         Err(other) => return Err(other.into()),
     }
@@ -192,7 +190,7 @@ pub async fn claim(entry: &Entry, study: &Study, access: &Access) -> Result<(), 
         Err(ClaimError::Storage(error)) => return Err(error.into()),
         // Somebody else was at it at that moment; who has it shows the next time.
         Err(error) if error.is_transient() => return Err(StorageError::Changed { at: folder.to_string() }.into()),
-        Err(error) => Folder::Refused("FolderNotOwned".to_owned(), error.to_string()),
+        Err(error) => Folder::Refused("FolderRefused".to_owned(), error.to_string()),
     };
     entry.note(|state| {
         state.snapshot.storage.worked();
@@ -220,9 +218,7 @@ async fn create(context: &Context, study: &Study, trial: HyperparameterTrial) ->
         },
         created => created?,
     };
-    context
-        .cache
-        .take_trial(kube::core::DeserializeGuard(Ok(created)), context.cache.epoch());
+    context.cache.answered_trial(created);
     Ok(())
 }
 
@@ -236,9 +232,7 @@ async fn settle(context: &Context, study: &Study, request: &str, status: TrialSt
         .trial_status(&study.namespace, request, &version, &status)
         .await;
     match settled {
-        Ok(object) => context
-            .cache
-            .take_trial(kube::core::DeserializeGuard(Ok(object)), context.cache.epoch()),
+        Ok(object) => context.cache.answered_trial(object),
         Err(CallError::NotFound) => {}
         Err(other) => return Err(other.into()),
     }

@@ -67,7 +67,11 @@ fn compiled(entry: &Entry, record: &StudyRecord) -> Result<Arc<Study>, String> {
         let compiled = Study::compile(record.identity.clone(), spec, &[]);
         compiled.map(Arc::new).map_err(|errors| errors.to_string())
     });
-    entry.state().set_study(study.clone());
+    let mut state = entry.state();
+    // Its spec may have changed meanwhile: then this is of one pass only.
+    if state.record.as_ref().is_some_and(|now| now.is_compiled_as(record)) {
+        state.set_study(study.clone());
+    }
     study
 }
 
@@ -123,9 +127,7 @@ async fn write_status(
             for note in study_events(&before, &status) {
                 context.recorder.note(&reference, note);
             }
-            context
-                .cache
-                .take_study(kube::core::DeserializeGuard(Ok(written)), context.cache.epoch());
+            context.cache.answered_study(written);
             context.noted(entry, Work::Status, Ok(()));
             None
         }
@@ -148,6 +150,7 @@ pub fn is_active(study: &Study, snapshot: &study::Snapshot) -> bool {
         || status.conditions.iter().any(degraded)
         || snapshot.trials.iter().any(|t| !t.is_finished() || t.deleting)
         || !snapshot.requests.is_empty()
+        || study::has_deletions(study, snapshot)
 }
 
 /// `time` and `wait`.

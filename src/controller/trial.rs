@@ -292,10 +292,7 @@ impl TrialWork {
     }
 
     fn take(&self, trial: HyperparameterTrial) {
-        let epoch = self.context.cache.epoch();
-        self.context
-            .cache
-            .take_trial(kube::core::DeserializeGuard(Ok(trial)), epoch);
+        self.context.cache.answered_trial(trial);
     }
 
     /// Finds out why a Workflow ended, or whether it is gone.

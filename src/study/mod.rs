@@ -20,7 +20,7 @@ mod unusable;
 pub use action::{Action, Plan, Requirement, Step};
 pub use compile::{DEFAULT_OUTPUT_PATH, Identity, Study};
 pub use ending::Ending;
-pub use plan::plan;
+pub use plan::{has_deletions, plan};
 pub use ranking::Ranking;
 pub use snapshot::{Failure, Folder, Owner, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written};
 pub use trial::started;

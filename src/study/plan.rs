@@ -35,7 +35,8 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
             steps.extend(proposed.steps);
         }
     }
-    let claim = Claim::of(study, snapshot, is_clear && ending.is_none());
+    let has_deletions = !retention::deletions(study, snapshot, &ranking).is_empty();
+    let claim = Claim::of(study, snapshot, is_clear && ending.is_none(), has_deletions);
     if claim.is_wanted && storage_works {
         steps.push(free(Action::ClaimFolder));
     }
@@ -94,6 +95,12 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     }
 }
 
+/// Whether the storage strategy leaves folders to be deleted, also those of a study that has finished: `keepTop` may be lowered then.
+pub fn has_deletions(study: &Study, snapshot: &Snapshot) -> bool {
+    let ranking = Ranking::of(study, snapshot, retention::kept(study));
+    !retention::deletions(study, snapshot, &ranking).is_empty()
+}
+
 /// The earliest of several moments in the future.
 struct Alarm {
     now: Timestamp,
@@ -126,7 +133,7 @@ struct Claim {
 }
 
 impl Claim {
-    fn of(study: &Study, snapshot: &Snapshot, wants_trials: bool) -> Self {
+    fn of(study: &Study, snapshot: &Snapshot, wants_trials: bool, has_deletions: bool) -> Self {
         let is_unknown = snapshot.folder == Folder::Unclaimed;
         let has_files = is_unknown && !snapshot.trials.is_empty();
         let is_pending = has_files && !snapshot.status.phase.is_finished();
@@ -134,7 +141,7 @@ impl Claim {
         let has_work = has_files && snapshot.status.conditions.iter().any(is_degraded);
         let removes = has_files && study.deleting && removes_folder(study);
         Self {
-            is_wanted: is_unknown && (wants_trials || is_pending || has_work || removes),
+            is_wanted: is_unknown && (wants_trials || is_pending || has_work || removes || has_deletions),
             is_pending,
         }
     }

@@ -107,12 +107,14 @@ async fn a_study_costs_few_writes() {
     assert!(all <= 6 * 40, "{all} writes for 40 trials");
     let of_status = writes.iter().filter(|w| w.resource == "hyperparameterstudies/status");
     let times: Vec<_> = of_status.map(|w| w.received).collect();
-    assert!(times.len() > 2);
-    for three in times.windows(3) {
-        // Two a second; some way off, as calls take their time.
-        let apart = three[2].duration_since(three[0]);
-        assert!(apart >= SignedDuration::from_millis(900), "three within {apart}");
-    }
+    // Two a second, and one to begin with; single calls may take their time.
+    let span = times[times.len() - 1].duration_since(times[0]);
+    let most = 1 + 2 * (span + SignedDuration::from_millis(999)).as_secs();
+    assert!(
+        i64::try_from(times.len()).unwrap() <= most,
+        "{} within {span}",
+        times.len()
+    );
 }
 
 #[tokio::test]

@@ -11,10 +11,9 @@ use crate::support::{
 };
 
 /// Files of other people near the folder of the study `s`, and some in it that are none of its own.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 8] = [
     "notes.txt",
     "runs/notes.txt",
-    "runs/s",
     "runs/s.txt",
     "runs/s1/1/metrics.json",
     "runs/s-1/1/metrics.json",
@@ -180,7 +179,7 @@ async fn a_folder_that_is_not_empty_is_refused_until_it_may_be_overwritten() {
     let before = lab.bucket.list().await;
     let _controller = lab.controller();
     lab.create_study("s", &json!({})).await;
-    let message = lab.condition("s", "Ready", "False", "FolderNotOwned").await;
+    let message = lab.condition("s", "Ready", "False", "FolderRefused").await;
     assert!(
         message.contains("runs/s") && message.contains("onConflict"),
         "{message}"
@@ -207,7 +206,7 @@ async fn a_folder_inside_anothers_is_refused() {
     let inside = format!("s3://{}/runs/s", lab.bucket.name);
     lab.create_study("t", &json!({"spec": {"storage": {"outputPath": inside}}}))
         .await;
-    let message = lab.condition("t", "Ready", "False", "FolderNotOwned").await;
+    let message = lab.condition("t", "Ready", "False", "FolderRefused").await;
     assert!(message.contains("belongs to the study `s`"), "{message}");
 }
 

@@ -82,10 +82,14 @@ class Api:
         """A merge patch."""
         return self.call("PATCH", self.path(kind, name), patch, "application/merge-patch+json")
 
-    def delete(self, kind, name, **options):
+    def delete(self, kind, name):
         """Deletes the object where it is there; what it owns goes after it."""
         try:
-            self.call("DELETE", self.path(kind, name), {"propagationPolicy": "Background", **options})
+            self.call("DELETE", self.path(kind, name), {"propagationPolicy": "Background"})
         except Refused as refused:
             if refused.code != 404:
                 raise
+
+    def evict(self, pod):
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": self.namespace}}
+        self.call("POST", self.path("pod", pod) + "/eviction", body)

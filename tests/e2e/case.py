@@ -50,7 +50,7 @@ class Case:
         self.api, self.s3, self.controller = world.api, world.s3, world.controller
         self.prefix = f"{world.run}/{name}"
         self.path = f"s3://{world.bucket}/{self.prefix}"
-        self.made, self.notes = [], []
+        self.made, self.notes, self.studies = [], [], set()
 
     # What is made.
 
@@ -163,9 +163,13 @@ class Case:
 
     def finished(self, study, expected="Succeeded", seconds=300):
         """Waits until the study has ended, in that phase; gives it."""
+        self.studies.add(study)
+
         def look():
             found = self.api.get("study", study)
-            return found if phase(found) in ("Succeeded", "Failed") else None
+            seen = (found or {}).get("status", {}).get("observedGeneration")
+            is_current = found and seen == found["metadata"]["generation"]
+            return found if is_current and phase(found) in ("Succeeded", "Failed") else None
 
         found = self.until(f"study {study} has ended", look, seconds)
         reasons = [f"{c['type']}: {c['reason']}: {c['message']}" for c in found["status"]["conditions"] if c["status"] == "True"]
@@ -231,8 +235,8 @@ class Case:
     def describe(self):
         """How this scenario's studies stand, for somebody who looks for the fault."""
         lines = []
-        for kind, name in self.made:
-            study = self.api.get(kind, name) if kind == "study" else None
+        for name in sorted(self.studies | {name for kind, name in self.made if kind == "study"}):
+            study = self.api.get("study", name)
             if study is None:
                 continue
             lines.append(f"study {name}: {json.dumps(study.get('status', {}))}")

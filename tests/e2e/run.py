@@ -3,7 +3,8 @@
 
 usage: run.py [--list] [--jobs N] [--keep] [SCENARIO ...]
 
-It applies the CRDs, starts the controller as a process of its own (no other controller may serve the namespace), runs each scenario with
+It applies the CRDs, starts the controller as a process of its own (no other controller may serve the namespace, and where the admission policies
+of an installation are there, its KUBECONFIG has to be that of the installation's service account: E2E_CONTROLLER may be a script that sets it), runs each scenario with
 objects and a folder of its own, prints PASS or FAIL, and cleans up. The exit status is 0 where all passed. From the environment:
 
   KUBECONFIG           the cluster; what it names may do everything in the namespace

@@ -82,13 +82,16 @@ impl Controller {
         let mut running = self.running.take().unwrap();
         let pid = rustix::process::Pid::from_raw(running.pid().unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let log = running.log();
         let start = Instant::now();
         while !running.has_ended() {
-            assert!(start.elapsed() < PATIENCE, "the controller does not stop:\n{log}");
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the controller does not stop:\n{}",
+                running.log()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
-        (running.end().unwrap(), log)
+        (running.end().unwrap(), running.log())
     }
 
     /// Everything that it has written to its log.

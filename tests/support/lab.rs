@@ -32,7 +32,7 @@ use super::{
 };
 
 /// How long anything awaited may take, on a machine that is busy building.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The Secret with the credentials of the S3 server.
 pub const SECRET: &str = "s3-credentials";
@@ -167,15 +167,19 @@ impl Lab {
         self.controller_with(&[])
     }
 
-    /// The same with more flags.
+    /// The same with more flags, or with others in place of the usual ones, as `--name=value`.
     pub fn controller_with(&self, more: &[&str]) -> Controller {
-        let mut flags = vec![
-            format!("--namespace={}", self.namespace),
-            format!("--lease-namespace={}", self.namespace),
-            "--identity=test".to_owned(),
-            format!("--argo-namespace={}", self.namespace),
-            format!("--allow-endpoint={}", self.s3_address()),
+        let usual = [
+            ("--namespace", self.namespace.clone()),
+            ("--lease-namespace", self.namespace.clone()),
+            // A holder that is killed and started again goes on at once.
+            ("--identity", "test".to_owned()),
+            ("--argo-namespace", self.namespace.clone()),
+            ("--allow-endpoint", self.s3_address()),
         ];
+        let is_given = |name: &str| more.iter().any(|flag| flag.starts_with(&format!("{name}=")));
+        let usual = usual.into_iter().filter(|(name, _)| !is_given(name));
+        let mut flags: Vec<String> = usual.map(|(name, value)| format!("{name}={value}")).collect();
         flags.extend(more.iter().map(|flag| (*flag).to_owned()));
         Controller::spawn(&flags)
     }
@@ -223,11 +227,19 @@ impl Lab {
         what: &str,
         holds: impl Fn(&HyperparameterStudy) -> bool,
     ) -> HyperparameterStudy {
-        let found = until(self.studies(), name, what, |s: Option<&HyperparameterStudy>| {
-            s.is_some_and(&holds)
-        })
-        .await;
-        match found {
+        self.until_within(PATIENCE, name, what, holds).await
+    }
+
+    /// The same, for as long as `patience`.
+    pub async fn until_within(
+        &self,
+        patience: Duration,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&HyperparameterStudy) -> bool,
+    ) -> HyperparameterStudy {
+        let holds = |s: Option<&HyperparameterStudy>| s.is_some_and(&holds);
+        match until(patience, self.studies(), name, what, holds).await {
             Ok(study) => study.unwrap(),
             Err(problem) => panic!("{problem}\n{}", self.picture().await),
         }
@@ -262,9 +274,13 @@ impl Lab {
         what: &str,
         holds: impl Fn(&HyperparameterTrial) -> bool,
     ) -> HyperparameterTrial {
-        let found = until(self.trials(), name, what, |t: Option<&HyperparameterTrial>| {
-            t.is_some_and(&holds)
-        })
+        let found = until(
+            PATIENCE,
+            self.trials(),
+            name,
+            what,
+            |t: Option<&HyperparameterTrial>| t.is_some_and(&holds),
+        )
         .await;
         match found {
             Ok(trial) => trial.unwrap(),
@@ -311,7 +327,10 @@ impl Lab {
         K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
         K::DynamicType: Default,
     {
-        let found = until(self.api::<K>(), name, "is gone", |found: Option<&K>| found.is_none()).await;
+        let found = until(PATIENCE, self.api::<K>(), name, "is gone", |found: Option<&K>| {
+            found.is_none()
+        })
+        .await;
         if let Err(problem) = found {
             panic!("{problem}\n{}", self.picture().await);
         }
@@ -436,6 +455,18 @@ where
     api.create(&PostParams::default(), &object).await.unwrap()
 }
 
+/// Creates an object, or gives the one of its name.
+pub async fn create_or_get<K>(api: &Api<K>, object: Value) -> K
+where
+    K: Resource + Clone + Debug + Serialize + DeserializeOwned,
+{
+    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+    match api.get_opt(&name).await.unwrap() {
+        Some(found) => found,
+        None => create(api, object).await,
+    }
+}
+
 /// Creates an object or changes it by a merge patch.
 async fn apply<K>(api: &Api<K>, object: Value)
 where
@@ -459,12 +490,18 @@ where
         .unwrap()
 }
 
-/// Waits until something holds of an object, for as long as [`PATIENCE`].
-async fn until<K>(api: Api<K>, name: &str, what: &str, holds: impl Fn(Option<&K>) -> bool) -> Result<Option<K>, String>
+/// Waits until something holds of an object, for as long as `patience`.
+async fn until<K>(
+    patience: Duration,
+    api: Api<K>,
+    name: &str,
+    what: &str,
+    holds: impl Fn(Option<&K>) -> bool,
+) -> Result<Option<K>, String>
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    match tokio::time::timeout(PATIENCE, await_condition(api, name, holds)).await {
+    match tokio::time::timeout(patience, await_condition(api, name, holds)).await {
         Ok(found) => found.map_err(|e| format!("{name}: {e}")),
         Err(_) => Err(format!("{name}: waited in vain until it {what}")),
     }

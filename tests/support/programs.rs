@@ -1,7 +1,8 @@
 //! The servers' programs, built once for all tests, and run so that none outlives the test that started it.
 
 use std::{
-    env, fs, io,
+    env, fs,
+    io::{self, Read, Seek},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
@@ -121,7 +122,8 @@ fn cache() -> PathBuf {
 pub struct Running {
     shell: Child,
     pipe: Option<ChildStdin>,
-    log: PathBuf,
+    /// Open, as it goes with the folder.
+    log: fs::File,
     pid: PathBuf,
 }
 
@@ -144,6 +146,7 @@ impl Running {
     pub fn start(program: &Path, arguments: &[String], folder: &Path) -> io::Result<Self> {
         let log = folder.join("log");
         let output = fs::File::create(&log)?;
+        let log = fs::File::open(&log)?;
         let mut shell = Command::new("sh")
             .args(["-c", SUPERVISE])
             .arg(folder)
@@ -180,7 +183,7 @@ impl Running {
     }
 
     /// Waits until it ends by itself; its exit status, that of the shell being the same.
-    pub fn end(mut self) -> io::Result<ExitStatus> {
+    pub fn end(&mut self) -> io::Result<ExitStatus> {
         // `wait` of the standard library would close the pipe first.
         loop {
             if let Some(status) = self.shell.try_wait()? {
@@ -192,13 +195,17 @@ impl Running {
 
     /// All of its log.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+        let mut text = Vec::new();
+        let mut log = &self.log;
+        let _ = log.rewind().and_then(|()| log.read_to_end(&mut text));
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The end of its log.
     pub fn last_words(&self) -> String {
-        let text = fs::read(&self.log).unwrap_or_default();
-        String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
+        let text = self.log();
+        let start = text.char_indices().rev().nth(4000).map_or(0, |(at, _)| at);
+        text[start..].to_owned()
     }
 }
 

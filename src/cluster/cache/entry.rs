@@ -64,6 +64,10 @@ pub struct State {
     pub failures: HashMap<Work, u32>,
     /// The attempts that were asked to end, so that they are asked once.
     pub stopped: HashSet<(u32, u32)>,
+    /// Whether it was announced to whoever attends to studies.
+    pub is_announced: bool,
+    /// Whether it is in the cache no more.
+    pub is_forgotten: bool,
     /// Whether what trials reported before this program began is known.
     pub knows_reports: bool,
     /// The namespace and the name of the study, as its trials say.
@@ -102,9 +106,7 @@ impl State {
         if old.is_some_and(|old| record.version.is_older_than(&old.version)) {
             return;
         }
-        let same = old.is_some_and(|old| {
-            old.identity.generation == record.identity.generation && old.identity.deleting == record.identity.deleting
-        });
+        let same = old.is_some_and(|old| old.is_compiled_as(&record));
         if !same {
             self.study = None;
             if status.start_time.is_none() {

@@ -9,7 +9,7 @@ pub use entry::{Entry, Look, State, Work};
 pub use record::{STUDY_FINALIZER, StudyRecord, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord};
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -43,7 +43,12 @@ struct Inner {
     /// The UID of the study that bears a name in a namespace now.
     names: HashMap<Key, String>,
     requests: HashMap<Key, BTreeMap<String, RequestRecord>>,
+    /// The UIDs of what was deleted lately, oldest first: an answer that comes late does not bring it back.
+    gone: VecDeque<String>,
 }
+
+/// How many deletions are remembered: far more than can happen while an answer is on its way.
+const MOST_GONE: usize = 1000;
 
 /// Where a study is: its namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -92,27 +97,60 @@ impl Cache {
         self.inner().entries.values().cloned().collect()
     }
 
-    /// The study with that UID; a new one is announced.
-    fn entry(&self, uid: &str) -> Arc<Entry> {
-        let mut inner = self.inner();
-        if let Some(known) = inner.entries.get(uid) {
-            return known.clone();
+    /// Notes something about the study with that UID. One that is new is announced once there is something to be seen.
+    fn note(&self, uid: &str, note: impl FnOnce(&mut State)) {
+        loop {
+            let new = || Arc::new(Entry::new(uid.to_owned()));
+            let entry = self.inner().entries.entry(uid.to_owned()).or_insert_with(new).clone();
+            let mut state = entry.state();
+            if state.is_forgotten {
+                // In between: the next look makes a new one.
+                continue;
+            }
+            note(&mut state);
+            let is_new = !std::mem::replace(&mut state.is_announced, true);
+            drop(state);
+            entry.changed.notify_one();
+            if is_new {
+                // Nobody listens any more only when the program is about to end.
+                let _ = self.news.send(entry);
+            }
+            return;
         }
-        let entry = Arc::new(Entry::new(uid.to_owned()));
-        inner.entries.insert(uid.to_owned(), entry.clone());
-        // Nobody listens any more only when the program is about to end.
-        let _ = self.news.send(entry.clone());
-        entry
     }
 
     /// Forgets a study of which nothing is left. Gives whether it did.
     pub fn forget(&self, entry: &Entry) -> bool {
         let mut inner = self.inner();
-        let is_empty = entry.state().is_empty();
+        let mut state = entry.state();
+        let is_empty = state.is_empty();
         if is_empty {
+            state.is_forgotten = true;
             inner.entries.remove(&entry.uid);
         }
         is_empty
+    }
+
+    /// Takes a study as a write of ours was answered. What is gone meanwhile stays gone.
+    pub fn answered_study(&self, study: HyperparameterStudy) {
+        let metadata = &study.metadata;
+        let uid = metadata.uid.clone().unwrap_or_default();
+        if is_last(metadata) {
+            self.drop_study(&metadata.clone());
+        } else if !self.inner().gone.contains(&uid) {
+            self.take_study(DeserializeGuard(Ok(study)), self.epoch());
+        }
+    }
+
+    /// Takes a trial or a request as a write of ours was answered. What is gone meanwhile stays gone.
+    pub fn answered_trial(&self, trial: HyperparameterTrial) {
+        let metadata = &trial.metadata;
+        let uid = metadata.uid.clone().unwrap_or_default();
+        if is_last(metadata) {
+            self.drop_trial(&DeserializeGuard(Ok(trial)));
+        } else if !self.inner().gone.contains(&uid) {
+            self.take_trial(DeserializeGuard(Ok(trial)), self.epoch());
+        }
     }
 
     /// Takes a study as it was seen.
@@ -128,14 +166,13 @@ impl Cache {
             namespace: identity.namespace.clone(),
             name: identity.name.clone(),
         };
-        let entry = self.entry(&identity.uid);
         let requests = {
             let mut inner = self.inner();
             inner.names.insert(key.clone(), identity.uid.clone());
             inner.open_requests(&key)
         };
-        let is_new = {
-            let mut state = entry.state();
+        let uid = identity.uid.clone();
+        self.note(&uid, |state| {
             let is_new = state.record.is_none();
             // What cannot be read says nothing of its status either: what is known of that stays.
             let status = match &spec {
@@ -152,12 +189,10 @@ impl Cache {
             };
             state.take_study(record, status);
             state.snapshot.requests = requests;
-            is_new
-        };
-        if is_new {
-            entry.state().find_runs();
-        }
-        entry.changed.notify_one();
+            if is_new {
+                state.find_runs();
+            }
+        });
     }
 
     /// A study is gone.
@@ -174,6 +209,7 @@ impl Cache {
             if inner.names.get(&key) == Some(&identity.uid) {
                 inner.names.remove(&key);
             }
+            inner.bury(&identity.uid);
             inner.entries.get(&identity.uid).cloned()
         };
         if let Some(entry) = known {
@@ -205,13 +241,14 @@ impl Cache {
         let named = format!("{}-{number}", trial.spec.study_ref.name);
         let owner = record::owning_study(&trial).filter(|_| trial.metadata.name.as_ref() == Some(&named));
         if let Some(uid) = owner {
-            self.entry(&uid).note(|state| state.take_trial(number, trial, epoch));
+            self.note(&uid, |state| state.take_trial(number, trial, epoch));
         }
     }
 
     /// A trial or a request is gone.
     pub fn drop_trial(&self, object: &DeserializeGuard<HyperparameterTrial>) {
         let Ok(trial) = &object.0 else { return };
+        self.inner().bury(trial.metadata.uid.as_deref().unwrap_or_default());
         match (trial.spec.number, record::owning_study(trial)) {
             (Some(number), Some(uid)) => {
                 let known = self.inner().entries.get(&uid).cloned();
@@ -298,7 +335,7 @@ impl Cache {
             state: None,
             epoch,
         };
-        self.entry(&uid).note(|state| state.take_workflow(name, record));
+        self.note(&uid, |state| state.take_workflow(name, record));
     }
 
     /// A Workflow is gone.
@@ -373,6 +410,14 @@ impl Cache {
 }
 
 impl Inner {
+    /// Remembers what is deleted.
+    fn bury(&mut self, uid: &str) {
+        if self.gone.len() >= MOST_GONE {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(uid.to_owned());
+    }
+
     /// The open requests of a study, oldest first.
     fn open_requests(&self, key: &Key) -> Vec<Request> {
         let mut open: Vec<&RequestRecord> = self.requests.get(key).into_iter().flat_map(BTreeMap::values).collect();
@@ -386,6 +431,11 @@ fn key_of(trial: &HyperparameterTrial) -> Key {
         namespace: trial.metadata.namespace.clone().unwrap_or_default(),
         name: trial.spec.study_ref.name.clone(),
     }
+}
+
+/// Whether an object is gone with the write that this was the answer to: it was deleted, and nothing holds it any more.
+fn is_last(metadata: &ObjectMeta) -> bool {
+    metadata.deletion_timestamp.is_some() && metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
 }
 
 /// Of a Workflow that may be ours: the study's UID, its own name, the UID of the trial that owns it.

@@ -51,6 +51,13 @@ pub struct StudyRecord {
     pub epoch: u64,
 }
 
+impl StudyRecord {
+    /// Whether what was compiled of `other` is what is compiled of this.
+    pub fn is_compiled_as(&self, other: &Self) -> bool {
+        self.identity.generation == other.identity.generation && self.identity.deleting == other.identity.deleting
+    }
+}
+
 /// Which study an object's metadata are of.
 pub fn identity(meta: &ObjectMeta) -> Option<Identity> {
     Some(Identity {

@@ -216,6 +216,53 @@ fn a_study_that_is_created_anew_has_none_of_the_old_ones_trials() {
 }
 
 #[test]
+fn an_answer_that_comes_late_brings_nothing_back() {
+    let (cache, entry) = cache();
+    let DeserializeGuard(Ok(object)) = study("one", 12) else {
+        panic!()
+    };
+    cache.drop_study(&object.metadata);
+    cache.answered_study(object);
+    assert!(entry.state().record.is_none());
+    let DeserializeGuard(Ok(one)) = trial(1, 13, "Running", 1) else {
+        panic!()
+    };
+    cache.drop_trial(&DeserializeGuard(Ok(one.clone())));
+    cache.answered_trial(one);
+    assert!(entry.state().snapshot.trials.is_empty());
+    assert!(cache.forget(&entry));
+    // The answer to the write that takes the last finalizer away is the end of it.
+    cache.take_trial(trial(2, 14, "Stopped", 1), 1);
+    let entry = cache.entries().pop().unwrap();
+    assert_eq!(entry.state().snapshot.trials.len(), 1);
+    let DeserializeGuard(Ok(mut two)) = trial(2, 15, "Stopped", 1) else {
+        panic!()
+    };
+    two.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+        Timestamp::UNIX_EPOCH,
+    ));
+    cache.answered_trial(two);
+    assert!(entry.state().snapshot.trials.is_empty());
+}
+
+#[test]
+fn a_study_is_announced_once_there_is_something_to_be_seen() {
+    let (cache, mut news) = Cache::new();
+    cache.take_study(study("one", 1), 1);
+    let entry = news.try_recv().unwrap();
+    assert!(entry.state().record.is_some());
+    assert!(!cache.forget(&entry));
+    let DeserializeGuard(Ok(object)) = study("one", 2) else {
+        panic!()
+    };
+    cache.drop_study(&object.metadata);
+    assert!(cache.forget(&entry));
+    // What comes afterwards is announced anew.
+    cache.take_trial(trial(1, 3, "Running", 1), 1);
+    assert!(!Arc::ptr_eq(&entry, &news.try_recv().unwrap()));
+}
+
+#[test]
 fn what_cannot_be_read_is_known_by_its_name_and_keeps_its_status() {
     let (cache, entry) = cache();
     entry.state().snapshot.status.last_number = 7;

@@ -124,10 +124,12 @@ fn a_study_that_ends() {
     study(&json!({}), &works, &[]);
 }
 
+type Notes = &'static [(NoteType, &'static str, &'static str)];
+
 #[test]
 fn trials() {
     let running = json!({"phase": "Running", "attempt": 1});
-    let table: [(Value, Value, &[(NoteType, &str, &str)]); 9] = [
+    let table: [(Value, Value, Notes); 9] = [
         (json!({}), running.clone(), &[]),
         (
             running.clone(),
@@ -158,7 +160,7 @@ fn trials() {
             &[(Warning, "Failed", "MetricsMissing: no file")],
         ),
         (
-            running.clone(),
+            running,
             json!({"phase": "Stopped", "attempt": 1, "reason": "StoppedByUser", "message": "spec.stop was set"}),
             &[(Normal, "Stopped", "StoppedByUser: spec.stop was set")],
         ),

@@ -24,7 +24,9 @@ class Example:
         self.case.kubectl("apply", "-f", self.folder)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, fault, *_):
+        if fault:
+            self.case.notes += self.case.describe()
         self.case.kubectl("delete", "--ignore-not-found", "-f", self.folder, check=False)
         shutil.rmtree(self.folder)
 
@@ -91,6 +93,7 @@ def injection_molding(case):
 
 def chained(case):
     fresh(case, "studies/tune-and-train-hpo/", "models/tune-and-train/")
+    case.studies.add("tune-and-train-hpo")
     with Example(case, "chained"):
         def over():
             workflow = case.api.get("workflow", "tune-and-train")

@@ -78,7 +78,7 @@ def conflict(case):
         case.s3.put(f"{case.prefix}/{study}/{key}", b"earlier")
     case.template()
     case.study([0.3], storage={"strategy": "Keep"})
-    case.not_ready(study, "FolderRefused")
+    case.not_ready(study)
     case.equal("the folder of a refused study", case.files(study), sorted(foreign))
     case.api.merge("study", study, {"spec": {"storage": {"onConflict": "Overwrite"}}})
     case.finished(study)

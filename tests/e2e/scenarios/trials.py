@@ -108,12 +108,12 @@ def terminated(case):
 
 
 def preempted(case):
-    """A pod that is gone from one moment to the next, as with its node, costs no retry."""
+    """A pod that is evicted, as when its node is drained, costs no retry."""
     case.template()
     study = case.study([0.5], mode='trial.attempt == 1 ? "slow" : "ok"')
     workflow = case.running(study)
     for pod in case.api.list("pod", f"workflows.argoproj.io/workflow={workflow}"):
-        case.api.delete("pod", pod["metadata"]["name"], gracePeriodSeconds=0)
+        case.api.evict(pod["metadata"]["name"])
     case.finished(study)
     trial = case.trial(study, 1)["status"]
     case.equal("phase, attempt, preemptions", (trial["phase"], trial["attempt"], trial.get("preemptions")), ("Succeeded", 2, 1))

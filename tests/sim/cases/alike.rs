@@ -415,7 +415,7 @@ fn steps() -> Vec<Step> {
         ),
         post(MAPS, map.clone()),
         put(MAPS, "m", with(map.clone(), &json!({"/data": {"a": "2"}}))),
-        put(MAPS, "m", with(map.clone(), &json!({"/metadata/resourceVersion": "1"}))),
+        put(MAPS, "m", with(map, &json!({"/metadata/resourceVersion": "1"}))),
         patch(
             "application/strategic-merge-patch+json",
             MAPS,

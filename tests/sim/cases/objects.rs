@@ -204,7 +204,7 @@ async fn objects_that_do_not_decode_can_be_planted() {
     let status = world
         .cluster
         .edit_status("hyperparameterstudies", NAMESPACE, "odd", |s| {
-            s["status"] = json!({"phase": "Failed"})
+            s["status"] = json!({"phase": "Failed"});
         });
     assert_eq!(status.unwrap()["status"]["phase"], "Failed");
 }

@@ -47,7 +47,7 @@ fn put(world: &World, name: &str, label: &str) {
         world
             .cluster
             .edit("workflows", NAMESPACE, name, |w| {
-                w["metadata"]["labels"] = json!({"a": label})
+                w["metadata"]["labels"] = json!({"a": label});
             })
             .unwrap();
     } else {

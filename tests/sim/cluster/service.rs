@@ -164,9 +164,12 @@ fn served(cluster: &Cluster, call: Call, record: Record, breaks: Option<(usize, 
     }
 }
 
+/// What a write came to: its status and the object, or why not.
+type Outcome = Result<(u16, std::sync::Arc<Value>), Refusal>;
+
 impl Cluster {
     /// Does a write; gives its answer, and the resourceVersion that it made.
-    pub(super) fn write(&self, call: &Call) -> (Result<(u16, std::sync::Arc<Value>), Refusal>, Option<u64>) {
+    pub(super) fn write(&self, call: &Call) -> (Outcome, Option<u64>) {
         let mut store = self.inner.store.lock().unwrap();
         let before = store.revision;
         let result = write::write(&mut store, call);

@@ -230,10 +230,8 @@ fn update(
     let live = store.get(at).cloned().ok_or_else(|| Refusal::not_found(kind, name))?;
     let old = &live.object;
     match object["metadata"]["resourceVersion"].as_str() {
-        Some(version) if !version.is_empty() => {
-            if old["metadata"]["resourceVersion"] != version {
-                return Err(Refusal::modified(kind, name));
-            }
+        Some(version) if !version.is_empty() && old["metadata"]["resourceVersion"] != version => {
+            return Err(Refusal::modified(kind, name));
         }
         _ if call.verb == Verb::Update && !kind.unconditional => {
             return Err(Refusal::invalid(

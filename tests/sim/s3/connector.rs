@@ -137,9 +137,9 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
         }
         Some(Trouble::Silence { done: takes }) => {
             if takes {
-                drop(done())
+                drop(done());
             } else {
-                note(0)
+                note(0);
             }
             // Whoever asked gives up first.
             std::future::pending::<()>().await;
@@ -147,9 +147,9 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
         }
         Some(Trouble::Reset { done: takes }) => {
             if takes {
-                drop(done())
+                drop(done());
             } else {
-                note(0)
+                note(0);
             }
             Err(reset())
         }

@@ -70,20 +70,15 @@ async fn start(world: &World, job: &Job, play: &Play, shutdown: &mut Shutdown) -
         return false;
     }
     let turn = Instant::now() + play.pending;
-    loop {
-        match wait(shutdown, turn, None).await {
-            Woken::Over | Woken::TimedOut => break,
-            Woken::Deleted => return false,
-            Woken::Stopped(strategy) if strategy == "Terminate" => {
-                finish(world, job, play, "Failed", &stopped(&strategy)).await;
-                return false;
-            }
-            // `Stop` is not heard by what waits for its turn.
-            Woken::Stopped(_) => {
-                sleep_until(turn).await;
-                break;
-            }
+    match wait(shutdown, turn, None).await {
+        Woken::Over | Woken::TimedOut => {}
+        Woken::Deleted => return false,
+        Woken::Stopped(strategy) if strategy == "Terminate" => {
+            finish(world, job, play, "Failed", &stopped(&strategy)).await;
+            return false;
         }
+        // `Stop` is not heard by what waits for its turn.
+        Woken::Stopped(_) => sleep_until(turn).await,
     }
     check_folder(world, job).await;
     let started = json!({"status": {"startedAt": Timestamp::now().to_string()}});
