@@ -25,7 +25,7 @@ use crate::{
 pub const PARALLELISM: usize = 3;
 pub const TRIALS: usize = 12;
 /// How long a study may take in the world's time, with all that goes wrong.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(3600);
 /// How long after its end what is still on its way may arrive.
 const AFTERMATH: Duration = Duration::from_secs(600);
 
@@ -68,7 +68,11 @@ pub enum Scene {
 
 impl Scene {
     fn part(self, attempt: &Attempt) -> Part {
-        let lr: f64 = attempt.arguments["lr"].parse().unwrap();
+        let lr: f64 = attempt
+            .arguments
+            .get("lr")
+            .and_then(|lr| lr.parse().ok())
+            .unwrap_or_default();
         let metrics = json!({"loss": (lr - 0.3).abs()});
         let file = |text: String| vec![("metrics.json".to_owned(), text.into_bytes())];
         let end = match (self, attempt.number, attempt.attempt) {
@@ -215,6 +219,9 @@ pub async fn ended(world: &World) -> Result<Ended, String> {
 /// What is wrong, and what was asked last.
 pub fn explained(world: &World, wrong: &str) -> String {
     let told = world.told();
+    if let Ok(file) = std::env::var("TELL") {
+        std::fs::write(file, told.join("\n")).unwrap();
+    }
     let from = told.len().saturating_sub(40);
     format!("{wrong}\n      {}", told[from..].join("\n      "))
 }
