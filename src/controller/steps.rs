@@ -42,6 +42,9 @@ pub async fn apply(
             | Action::ReleaseTrial { number } => Some(*number),
             _ => None,
         };
+        if is_under_way(entry, &access, &step.action) {
+            continue;
+        }
         if let Some(number) = number {
             let work = TrialWork {
                 context: context.clone(),
@@ -124,6 +127,19 @@ pub async fn apply(
         }
     }
     Ok(())
+}
+
+/// Whether a step was done already, or cannot be done now: something has to show or to change before it is worth another look. To begin such a step would end at once, which is a reason to plan again, and so on without end.
+fn is_under_way(entry: &Entry, access: &Access, action: &Action) -> bool {
+    let state = entry.state();
+    match action {
+        Action::Start { .. } => access.template.is_none(),
+        Action::Stop { number, attempt } => state.stopped.contains(&(*number, *attempt)),
+        Action::ReleaseTrial { number } => state.trial_record(*number).is_none_or(|record| !record.is_held),
+        // What is still being written would be left behind.
+        Action::RemoveStudyFolder => state.busy.contains(&Work::Results),
+        _ => false,
+    }
 }
 
 fn gone_is_fine(result: Result<(), CallError>) -> Result<(), CallError> {

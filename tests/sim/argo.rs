@@ -19,6 +19,8 @@ pub struct Attempt {
     pub namespace: String,
     /// The trial's number, as its label says.
     pub number: u32,
+    /// The attempt, as its label says.
+    pub attempt: u32,
     /// Its arguments.
     pub arguments: BTreeMap<String, String>,
 }
@@ -121,6 +123,7 @@ fn read(workflow: &Value) -> Attempt {
         name: text(&metadata["name"]),
         namespace: text(&metadata["namespace"]),
         number: label("hyperstudy.dev/trial"),
+        attempt: label("hyperstudy.dev/attempt"),
         arguments: arguments.map(|a| (text(&a["name"]), text(&a["value"]))).collect(),
     }
 }

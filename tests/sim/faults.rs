@@ -69,6 +69,14 @@ impl Fault {
         }
     }
 
+    /// Only those about the status subresource.
+    pub fn on_status(self) -> Self {
+        Self {
+            status: Some(true),
+            ..self
+        }
+    }
+
     /// Only after `skip` of them went well.
     pub fn after(self, skip: u32) -> Self {
         Self { skip, ..self }

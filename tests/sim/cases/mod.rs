@@ -2,6 +2,8 @@
 
 mod alike;
 mod buckets;
+mod lab;
+mod lives;
 mod objects;
 mod stand_in;
 mod studies;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::{
     Error,
-    api::{DynamicObject, ListParams, PostParams},
+    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 use tokio::time::{Instant, timeout};
@@ -47,6 +47,22 @@ async fn requests_are_refused_as_scripted() {
         panic!()
     };
     assert_eq!(status.details.unwrap().retry_after_seconds, 7);
+    // To the status alone.
+    let study: DynamicObject = serde_json::from_value(super::study("s")).unwrap();
+    let studies = dynamic(&world, "hyperparameterstudies");
+    studies.create(&PostParams::default(), &study).await.unwrap();
+    world
+        .cluster
+        .faults()
+        .push(Fault::next(1, &["patch"], "", Trouble::Refuse(500)).on_status());
+    let (spec, status) = (
+        json!({"spec": {"parallelism": 2}}),
+        json!({"status": {"lastNumber": 1}}),
+    );
+    let merge = PatchParams::default();
+    assert!(studies.patch("s", &merge, &Patch::Merge(&spec)).await.is_ok());
+    assert!(studies.patch_status("s", &merge, &Patch::Merge(&status)).await.is_err());
+    assert!(studies.patch_status("s", &merge, &Patch::Merge(&status)).await.is_ok());
     // The third one to another, and none of another kind.
     let fault = Fault::next(1, &["create"], "workflows", Trouble::Refuse(500)).after(2);
     world.cluster.faults().push(fault);

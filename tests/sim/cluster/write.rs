@@ -229,18 +229,13 @@ fn update(
     sound(call, &object)?;
     let live = store.get(at).cloned().ok_or_else(|| Refusal::not_found(kind, name))?;
     let old = &live.object;
-    match object["metadata"]["resourceVersion"].as_str() {
-        Some(version) if !version.is_empty() && old["metadata"]["resourceVersion"] != version => {
-            return Err(Refusal::modified(kind, name));
-        }
-        _ if call.verb == Verb::Update && !kind.unconditional => {
-            return Err(Refusal::invalid(
-                kind,
-                name,
-                "metadata.resourceVersion: Invalid value: 0: must be specified for an update",
-            ));
-        }
-        _ => {}
+    let version = object["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty());
+    if version.is_none() && call.verb == Verb::Update && !kind.unconditional {
+        let why = "metadata.resourceVersion: Invalid value: 0: must be specified for an update";
+        return Err(Refusal::invalid(kind, name, why));
+    }
+    if version.is_some_and(|version| old["metadata"]["resourceVersion"] != version) {
+        return Err(Refusal::modified(kind, name));
     }
     if object["metadata"]["uid"]
         .as_str()
