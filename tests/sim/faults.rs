@@ -70,7 +70,7 @@ impl Fault {
     }
 
     /// Only those about the status subresource.
-    pub fn to_status(self) -> Self {
+    pub fn on_status(self) -> Self {
         Self {
             status: Some(true),
             ..self

@@ -54,7 +54,7 @@ async fn requests_are_refused_as_scripted() {
     world
         .cluster
         .faults()
-        .push(Fault::next(1, &["patch"], "", Trouble::Refuse(500)).to_status());
+        .push(Fault::next(1, &["patch"], "", Trouble::Refuse(500)).on_status());
     let (spec, status) = (
         json!({"spec": {"parallelism": 2}}),
         json!({"status": {"lastNumber": 1}}),
