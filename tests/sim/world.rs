@@ -87,10 +87,9 @@ impl World {
     pub fn told(&self) -> Vec<String> {
         let api = self.cluster.records().into_iter().map(|r| {
             let sub = if r.status { "/status" } else { "" };
-            let body = if r.body == Value::Null {
-                String::new()
-            } else {
-                r.body.to_string()
+            let body = match &r.body {
+                Value::Null => String::new(),
+                body => body.to_string(),
             };
             let line = format!(
                 "{:?} {}/{}/{}{sub} {} {:?} {body}",

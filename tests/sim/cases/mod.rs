@@ -6,6 +6,7 @@ mod lab;
 mod lives;
 mod objects;
 mod stand_in;
+mod steps;
 mod studies;
 mod troubles;
 mod watches;

@@ -10,7 +10,9 @@ mod route;
 mod schema;
 mod select;
 mod service;
+mod sound;
 mod store;
+mod update;
 mod watch;
 mod write;
 
