@@ -1,10 +1,10 @@
 //! A cluster for one test: a namespace on a real API server, a bucket on a real S3 server, a stand-in for Argo, and the controller.
 
-use std::{
-    fmt::Debug,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+mod garbage;
+mod objects;
+mod wait;
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use hyperstudy::api::{HyperparameterStudy, HyperparameterTrial};
 use k8s_openapi::{
@@ -14,25 +14,23 @@ use k8s_openapi::{
 use kube::{
     Api, Client, Resource,
     api::{DynamicObject, PostParams},
-    runtime::wait::await_condition,
 };
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use super::{
     apiserver::{ApiServer, User},
-    argo::{Argo, Play},
+    argo::Argo,
     audit::{self, Write},
     bucket::Bucket,
     controller::Controller,
     crds,
-    programs::{self, Running},
     versitygw::{KEYS, Versitygw},
 };
 
-/// How long anything awaited may take, on a machine that is busy building.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub use garbage::garbage_collector;
+use objects::apply;
+pub use objects::{change, create, create_or_get, merge, parabola, template};
+pub use wait::PATIENCE;
 
 /// The Secret with the credentials of the S3 server.
 pub const SECRET: &str = "s3-credentials";
@@ -220,122 +218,6 @@ impl Lab {
         change(&self.studies(), name, &json!({"spec": spec})).await
     }
 
-    /// Waits until something holds of a study, and gives it.
-    pub async fn until(
-        &self,
-        name: &str,
-        what: &str,
-        holds: impl Fn(&HyperparameterStudy) -> bool,
-    ) -> HyperparameterStudy {
-        self.until_within(PATIENCE, name, what, holds).await
-    }
-
-    /// The same, for as long as `patience`.
-    pub async fn until_within(
-        &self,
-        patience: Duration,
-        name: &str,
-        what: &str,
-        holds: impl Fn(&HyperparameterStudy) -> bool,
-    ) -> HyperparameterStudy {
-        let holds = |s: Option<&HyperparameterStudy>| s.is_some_and(&holds);
-        match until(patience, self.studies(), name, what, holds).await {
-            Ok(study) => study.unwrap(),
-            Err(problem) => panic!("{problem}\n{}", self.picture().await),
-        }
-    }
-
-    /// Waits until a study is finished, and gives it.
-    pub async fn finished(&self, name: &str) -> HyperparameterStudy {
-        self.until(name, "is finished", |s| {
-            s.status.as_ref().is_some_and(|s| s.phase.is_finished())
-        })
-        .await
-    }
-
-    /// Waits until a condition of a study has this status and reason, and gives its message.
-    pub async fn condition(&self, name: &str, kind: &str, status: &str, reason: &str) -> String {
-        let find = |s: &HyperparameterStudy| {
-            let conditions = &s.status.as_ref()?.conditions;
-            let found = conditions
-                .iter()
-                .find(|c| c.type_ == kind && c.status == status && c.reason == reason);
-            found.map(|c| c.message.clone())
-        };
-        let what = format!("has {kind}={status} for the reason {reason}");
-        let study = self.until(name, &what, |s| find(s).is_some()).await;
-        find(&study).unwrap()
-    }
-
-    /// Waits until something holds of a trial, and gives it.
-    pub async fn until_trial(
-        &self,
-        name: &str,
-        what: &str,
-        holds: impl Fn(&HyperparameterTrial) -> bool,
-    ) -> HyperparameterTrial {
-        let found = until(
-            PATIENCE,
-            self.trials(),
-            name,
-            what,
-            |t: Option<&HyperparameterTrial>| t.is_some_and(&holds),
-        )
-        .await;
-        match found {
-            Ok(trial) => trial.unwrap(),
-            Err(problem) => panic!("{problem}\n{}", self.picture().await),
-        }
-    }
-
-    /// Waits until something holds of a Workflow, or, given `None`, of its absence.
-    pub async fn until_workflow(&self, name: &str, what: &str, holds: impl Fn(Option<&DynamicObject>) -> bool) {
-        let api = self.workflows();
-        let watching = tokio::time::timeout(PATIENCE, async {
-            use futures::TryStreamExt;
-            let config = kube::runtime::watcher::Config::default().fields(&format!("metadata.name={name}"));
-            let mut changes = std::pin::pin!(kube::runtime::watcher(api, config));
-            let mut current = None;
-            while let Some(event) = changes.try_next().await.unwrap() {
-                use kube::runtime::watcher::Event;
-                match event {
-                    Event::Init => {
-                        current = None;
-                        continue;
-                    }
-                    Event::InitApply(object) => {
-                        current = Some(object);
-                        continue;
-                    }
-                    Event::Apply(object) => current = Some(object),
-                    Event::Delete(_) => current = None,
-                    Event::InitDone => {}
-                }
-                if holds(current.as_ref()) {
-                    return;
-                }
-            }
-        });
-        if watching.await.is_err() {
-            panic!("{name}: waited in vain until it {what}\n{}", self.picture().await);
-        }
-    }
-
-    /// Waits until an object is gone.
-    pub async fn gone<K>(&self, name: &str)
-    where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
-        K::DynamicType: Default,
-    {
-        let found = until(PATIENCE, self.api::<K>(), name, "is gone", |found: Option<&K>| {
-            found.is_none()
-        })
-        .await;
-        if let Err(problem) = found {
-            panic!("{problem}\n{}", self.picture().await);
-        }
-    }
-
     /// The trials of a study by their numbers.
     pub async fn trials_of(&self, study: &str) -> Vec<HyperparameterTrial> {
         let mut trials = self.trials().list(&Default::default()).await.unwrap().items;
@@ -365,22 +247,6 @@ impl Lab {
             .map(Result::unwrap)
             .collect()
     }
-
-    /// What stands in the namespace, for a test that fails.
-    async fn picture(&self) -> String {
-        let mut lines = Vec::new();
-        for study in self.studies().list(&Default::default()).await.unwrap() {
-            lines.push(format!("{:?}: {:#?}", study.metadata.name, study.status));
-        }
-        for trial in self.trials().list(&Default::default()).await.unwrap() {
-            lines.push(format!("{:?}: {:?}", trial.metadata.name, trial.status));
-        }
-        for event in self.argo.journal().events() {
-            lines.push(format!("{} {:?}", event.workflow, event.happened));
-        }
-        lines.push(format!("violations: {:#?}", self.argo.journal().violations()));
-        lines.join("\n")
-    }
 }
 
 impl Drop for Lab {
@@ -389,139 +255,6 @@ impl Drop for Lab {
         if !std::thread::panicking() {
             let violations = self.argo.journal().violations();
             assert!(violations.is_empty(), "{violations:#?}");
-        }
-    }
-}
-
-/// A run that gives `(x - 0.3)²` and leaves a model.
-pub fn parabola(x: f64) -> Play {
-    Play::loss((x - 0.3).powi(2)).file("model.bin", vec![7; 100])
-}
-
-/// A WorkflowTemplate that takes `x` and `output_key`.
-pub fn template(name: &str) -> Value {
-    json!({
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "WorkflowTemplate",
-        "metadata": {"name": name},
-        "spec": {
-            "entrypoint": "main",
-            "arguments": {"parameters": [{"name": "x"}, {"name": "output_key"}]},
-            "templates": [{
-                "name": "main",
-                "container": {"image": "train", "command": ["train"], "args": ["{{workflow.parameters.x}}"]},
-                "outputs": {"artifacts": [
-                    {"name": "metrics", "path": "/tmp/metrics.json", "archive": {"none": {}},
-                     "s3": {"key": "{{workflow.parameters.output_key}}/metrics.json"}},
-                    {"name": "model", "path": "/tmp/model.bin", "archive": {"none": {}},
-                     "s3": {"key": "{{workflow.parameters.output_key}}/model.bin"}},
-                ]},
-            }],
-        },
-    })
-}
-
-/// Kubernetes' own controllers, as far as tests need them: the garbage collector, and what empties deleted namespaces. Started once for a test program.
-pub async fn garbage_collector() {
-    static STARTED: OnceCell<Running> = OnceCell::const_new();
-    let start = async || {
-        let server = ApiServer::shared();
-        // It learns of kinds that come later only after half a minute.
-        let client = server.client();
-        crds::ours(&client).await;
-        crds::argo(&client).await;
-        let own = programs::own_folder().unwrap();
-        let kubeconfig = own.join("kubeconfig");
-        std::fs::write(&kubeconfig, server.kubeconfig(User::Kubernetes)).unwrap();
-        let arguments = [
-            format!("--kubeconfig={}", kubeconfig.display()),
-            "--leader-elect=false".to_owned(),
-            "--controllers=garbage-collector-controller,namespace-controller".to_owned(),
-            "--secure-port=0".to_owned(),
-            "--kube-api-qps=200".to_owned(),
-            "--kube-api-burst=400".to_owned(),
-        ];
-        Running::start(&programs::server("kube-controller-manager"), &arguments, &own).unwrap()
-    };
-    STARTED.get_or_init(start).await;
-}
-
-/// Creates an object.
-pub async fn create<K>(api: &Api<K>, object: Value) -> K
-where
-    K: Resource + Clone + Debug + Serialize + DeserializeOwned,
-{
-    let object = serde_json::from_value(object).unwrap();
-    api.create(&PostParams::default(), &object).await.unwrap()
-}
-
-/// Creates an object, or gives the one of its name.
-pub async fn create_or_get<K>(api: &Api<K>, object: Value) -> K
-where
-    K: Resource + Clone + Debug + Serialize + DeserializeOwned,
-{
-    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-    match api.get_opt(&name).await.unwrap() {
-        Some(found) => found,
-        None => create(api, object).await,
-    }
-}
-
-/// Creates an object or changes it by a merge patch.
-async fn apply<K>(api: &Api<K>, object: Value)
-where
-    K: Resource + Clone + Debug + Serialize + DeserializeOwned,
-{
-    let name = object["metadata"]["name"].as_str().unwrap();
-    if api.get_opt(name).await.unwrap().is_some() {
-        change(api, name, &object).await;
-    } else {
-        create(api, object).await;
-    }
-}
-
-/// Changes an object by a merge patch.
-pub async fn change<K>(api: &Api<K>, name: &str, patch: &Value) -> K
-where
-    K: Resource + Clone + Debug + DeserializeOwned,
-{
-    api.patch(name, &Default::default(), &kube::api::Patch::Merge(patch))
-        .await
-        .unwrap()
-}
-
-/// Waits until something holds of an object, for as long as `patience`.
-async fn until<K>(
-    patience: Duration,
-    api: Api<K>,
-    name: &str,
-    what: &str,
-    holds: impl Fn(Option<&K>) -> bool,
-) -> Result<Option<K>, String>
-where
-    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
-{
-    match tokio::time::timeout(patience, await_condition(api, name, holds)).await {
-        Ok(found) => found.map_err(|e| format!("{name}: {e}")),
-        Err(_) => Err(format!("{name}: waited in vain until it {what}")),
-    }
-}
-
-/// A JSON merge patch, as RFC 7386 has it.
-pub fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let target = target.as_object_mut().unwrap();
-    for (key, value) in patch {
-        if value.is_null() {
-            target.remove(key);
-        } else {
-            merge(target.entry(key.clone()).or_insert(Value::Null), value);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What tests need from outside: real servers, brought up by the tests themselves, and a stand-in for what cannot be had: Argo.
 
 // No test program needs all of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub mod apiserver;
 pub mod argo;
