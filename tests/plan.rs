@@ -304,6 +304,33 @@ fn budget_of_trials_ends_it_and_a_raised_one_goes_on() {
 }
 
 #[test]
+fn a_study_opened_again_is_over_only_with_its_new_results_even_if_its_status_missed_the_time_between() {
+    let mut world = World::new(&base(), 3, 0);
+    world.run();
+    let (first, results) = (world.snapshot.status.clone(), world.results);
+    world.pass(1000);
+    world.update(|s| s.budget.trials = Some(12));
+    loop {
+        // The status is not written meanwhile: a writer takes its time.
+        let plan = world.plan();
+        if plan.status.phase.is_finished() {
+            world.snapshot.status = plan.status;
+            break;
+        }
+        if world.apply(&plan, usize::MAX) == 0 {
+            match world.active().first() {
+                Some(number) => world.end(*number),
+                None => world.now = plan.again_at.unwrap(),
+            }
+        }
+    }
+    let last = &world.snapshot.status;
+    assert_eq!((last.trials.succeeded, last.phase), (12, StudyPhase::Succeeded));
+    assert!(world.results > results, "its results were written again");
+    assert!(last.completion_time > first.completion_time);
+}
+
+#[test]
 fn time_suspended_or_finished_is_not_counted() {
     let mut world = World::new(&with(json!({"budget": {"trials": 3, "duration": "100s"}})), 3, 0);
     world.settle();

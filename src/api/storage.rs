@@ -216,7 +216,7 @@ pub struct EncryptionOptions {
     #[schemars(length(min = 1, max = 8192))]
     pub kms_encryption_context: Option<String>,
 
-    /// The key to encrypt with (SSE-C), 32 bytes.
+    /// The password that the key of each file is made from (SSE-C), as Argo makes it: Argon2id, salted with bucket and key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_customer_key_secret: Option<SecretKey>,
 }

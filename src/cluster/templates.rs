@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::Obstacle;
+use super::{Obstacle, connect::is_name};
 use crate::{
     api::FieldErrors,
     study::Study,
@@ -79,6 +79,13 @@ async fn get(client: &Client, namespace: &str, key: &TemplateKey, place: &str) -
     } else {
         format!(" in the namespace {namespace}")
     };
+    if !is_name(&key.name) {
+        let message = format!(
+            "{place}: `{}` is no name that a {} can have: lower-case letters, digits, `-` and `.`",
+            key.name, key.kind
+        );
+        return Err(obstacle("TemplateRefused", message));
+    }
     let unreadable = |why: String| {
         obstacle(
             "TemplateUnreadable",

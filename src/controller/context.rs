@@ -156,7 +156,7 @@ impl Context {
         let now = (self.clock)();
         let mut state = entry.state();
         let Err(trouble) = result else {
-            state.failures.remove(&work);
+            state.worked(work);
             return None;
         };
         let study = state
@@ -178,10 +178,12 @@ impl Context {
             Trouble::Call(CallError::Conflict) => tracing::debug!(study, ?work, "{trouble}"),
             Trouble::Call(_) => tracing::warn!(study, ?work, "{trouble}"),
         }
-        let failures = state.failures.entry(work).or_default();
-        let wait = FIRST_WAIT.saturating_mul(1 << (*failures).min(10)).min(LONGEST_WAIT);
-        *failures = failures.saturating_add(1);
-        Some(wait)
+        let forbidden = match trouble {
+            Trouble::Call(CallError::Forbidden(message)) => Some(message),
+            _ => None,
+        };
+        let before = state.failed(work, forbidden);
+        Some(FIRST_WAIT.saturating_mul(1 << before.min(10)).min(LONGEST_WAIT))
     }
 
     /// Does a piece of work in the background, once at a time; what fails is held back for a while.

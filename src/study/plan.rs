@@ -18,7 +18,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let storage_works = !alarm.is_ahead(snapshot.storage.retry_at);
     let is_clear = !study.spec.suspend && snapshot.obstacle.is_none();
     let may_start = is_clear && snapshot.folder == Folder::Claimed && storage_works;
-    let was_over = snapshot.status.phase.is_finished();
+    let was_over = snapshot.was_over();
 
     let mut steps = Vec::new();
     let (settled, open) = proposals::settle_requests(study, snapshot, was_over && ending.is_some());

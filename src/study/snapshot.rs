@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub folder: Folder,
     /// Why nothing may start yet (a template that is missing, a secret that cannot be read), as a reason and a message.
     pub obstacle: Option<(String, String)>,
+    /// What the API server does not allow although trials need it, in its words: a quota, a policy, missing rights. It is tried on.
+    pub forbidden: Option<String>,
     /// How storage is doing.
     pub storage: StorageHealth,
     /// The result files as they were last written.
@@ -58,6 +60,11 @@ impl Snapshot {
             .map_or(0, |t| t.number)
             .max(self.status.last_released);
         seen >= self.status.last_number
+    }
+
+    /// Whether the study is over as far as its status tells. A trial that the status does not know of has opened it again, even if nothing else of that was recorded yet.
+    pub fn was_over(&self) -> bool {
+        self.status.phase.is_finished() && self.last_number() == self.status.last_number
     }
 
     /// The highest number that was ever used, 0 where none was.

@@ -42,7 +42,8 @@ pub(super) fn status(study: &Study, snapshot: &Snapshot, standing: Standing<'_>)
         .start_time
         .or((!snapshot.trials.is_empty()).then_some(standing.now));
     let completed = match phase.is_finished() {
-        true => before.completion_time.or(Some(standing.now)),
+        true if snapshot.was_over() => before.completion_time.or(Some(standing.now)),
+        true => Some(standing.now),
         false => None,
     };
     let now_idle = phase.is_finished() || phase == StudyPhase::Suspended;
@@ -166,6 +167,7 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
         (Folder::Unclaimed, None) if snapshot.storage.failing_since.is_some() => {
             (false, "StorageUnavailable", snapshot.storage.message.clone())
         }
+        _ if snapshot.forbidden.is_some() => (false, "Forbidden", snapshot.forbidden.clone().unwrap_or_default()),
         _ => (true, "Ready", "nothing is in the way of trials".to_owned()),
     };
     let suspended = match phase == StudyPhase::Suspended {

@@ -1,14 +1,14 @@
 //! What is wrong around a study is said, and mending it is enough: nobody starts anything anew.
 
 use hyperstudy::api::{HyperparameterStudy, StudyPhase};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::DeleteParams;
+use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota, Secret};
+use kube::{Api, api::DeleteParams};
 use serde_json::{Value, json};
 
 use crate::support::{
     apiserver::{ApiServer, User},
     audit,
-    lab::{Lab, SECRET, change, template},
+    lab::{Lab, SECRET, change, create, template},
     versitygw::KEYS,
 };
 
@@ -118,6 +118,21 @@ async fn a_missing_bucket_may_come_later() {
     lab.create_study("s", &json!({})).await;
     not_ready(&lab, &["bucket", &lab.bucket.name]).await;
     lab.bucket.create().await;
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn what_the_api_server_does_not_allow_is_said_and_tried_on() {
+    let lab = Lab::start("quota").await;
+    let quotas: Api<ResourceQuota> = Api::namespaced(lab.client.clone(), &lab.namespace);
+    let quota = json!({"metadata": {"name": "none"}, "spec": {"hard": {"count/workflows.argoproj.io": "0"}}});
+    create(&quotas, quota).await;
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({})).await;
+    let message = lab.condition("s", "Ready", "False", "Forbidden").await;
+    assert!(message.contains("quota"), "{message}");
+    assert_eq!(lab.argo.journal().created_names(), [""; 0]);
+    quotas.delete("none", &DeleteParams::default()).await.unwrap();
     succeeds(&lab).await;
 }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What is being done for a study, so that it is not begun a second time before it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Work {
     /// Something about a trial.
     Trial(u32),
@@ -49,6 +49,15 @@ pub struct Entry {
     state: Mutex<State>,
 }
 
+/// How a piece of work has failed.
+#[derive(Debug, Default)]
+pub struct Failed {
+    /// How often in a row.
+    pub times: u32,
+    /// What the API server said where it did not allow it.
+    pub forbidden: Option<String>,
+}
+
 /// What is known of one study.
 #[derive(Debug, Default)]
 pub struct State {
@@ -60,8 +69,8 @@ pub struct State {
     pub snapshot: Snapshot,
     /// What is being done.
     pub busy: HashSet<Work>,
-    /// How often in a row something has failed.
-    pub failures: HashMap<Work, u32>,
+    /// What has failed, until it works.
+    pub failures: HashMap<Work, Failed>,
     /// The attempts that were asked to end, so that they are asked once.
     pub stopped: HashSet<(u32, u32)>,
     /// Whether it was announced to whoever attends to studies.
@@ -178,6 +187,36 @@ impl State {
     pub fn drop_trial(&mut self, number: u32) {
         self.trials.remove(&number);
         self.snapshot.trials.retain(|t| t.number != number);
+        self.worked(Work::Trial(number));
+    }
+
+    /// Notes that a piece of work failed; gives how often it had before.
+    pub fn failed(&mut self, work: Work, forbidden: Option<String>) -> u32 {
+        let failed = self.failures.entry(work).or_default();
+        let before = failed.times;
+        *failed = Failed {
+            times: before.saturating_add(1),
+            forbidden,
+        };
+        self.tell_forbidden();
+        before
+    }
+
+    /// Notes that a piece of work was done, or is not to be done any more.
+    pub fn worked(&mut self, work: Work) {
+        if self.failures.remove(&work).is_some() {
+            self.tell_forbidden();
+        }
+    }
+
+    /// The first of what is not allowed, so that the same is told as long as it lasts.
+    fn tell_forbidden(&mut self) {
+        let forbidden = self
+            .failures
+            .iter()
+            .filter_map(|(work, failed)| Some((work, failed.forbidden.as_ref()?)));
+        let first = forbidden.min_by_key(|(work, _)| **work);
+        self.snapshot.forbidden = first.map(|(_, message)| message.clone());
     }
 
     /// Takes a newer state of a Workflow.

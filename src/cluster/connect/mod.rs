@@ -16,6 +16,7 @@ use aws_sdk_s3::config::SharedHttpClient;
 use kube::Client;
 use serde_json::Value;
 
+pub(super) use objects::is_name;
 pub use settings::{AllowedEndpoint, AmbientRule, Settings};
 
 use self::{

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether it can be the name of an object. Names from ConfigMaps were checked by nobody, and each becomes a part of the address that
 /// is asked for: with `../` in it, another object's.
-pub(super) fn is_name(name: &str) -> bool {
+pub(in crate::cluster) fn is_name(name: &str) -> bool {
     let alphanumeric = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     (1..=253).contains(&name.len())
         && name.bytes().all(|c| alphanumeric(c) || matches!(c, b'-' | b'.'))
