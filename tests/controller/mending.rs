@@ -2,7 +2,10 @@
 
 use hyperstudy::api::{HyperparameterStudy, StudyPhase};
 use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota, Secret};
-use kube::{Api, api::DeleteParams};
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -125,8 +128,14 @@ async fn a_missing_bucket_may_come_later() {
 async fn what_the_api_server_does_not_allow_is_said_and_tried_on() {
     let lab = Lab::start("quota").await;
     let quotas: Api<ResourceQuota> = Api::namespaced(lab.client.clone(), &lab.namespace);
-    let quota = json!({"metadata": {"name": "none"}, "spec": {"hard": {"count/workflows.argoproj.io": "0"}}});
-    create(&quotas, quota).await;
+    let none = json!({"count/workflows.argoproj.io": "0"});
+    create(&quotas, json!({"metadata": {"name": "none"}, "spec": {"hard": none}})).await;
+    // What the controller manager would say of it; without that it holds nothing back.
+    let status = json!({"status": {"hard": none, "used": none}});
+    quotas
+        .patch_status("none", &PatchParams::default(), &Patch::Merge(&status))
+        .await
+        .unwrap();
     let _controller = lab.controller();
     lab.create_study("s", &json!({})).await;
     let message = lab.condition("s", "Ready", "False", "Forbidden").await;
