@@ -39,9 +39,11 @@ pub async fn reports(
 ) -> Result<BTreeMap<u32, Vec<(f64, Report)>>, StorageError> {
     let wrong = |at: &Location| StorageError::BadName { at: at.to_string() };
     let at = folder.join(report::RESULTS_CSV).map_err(|_| wrong(folder))?;
-    let mut known = match store.read(&at, MAX_TABLE).await? {
-        Some(table) => report::intermediate_reports(&table.bytes, study.spec.parameters.len()),
-        None => BTreeMap::new(),
+    let mut known = match store.read(&at, MAX_TABLE).await {
+        Ok(Some(table)) => report::intermediate_reports(&table.bytes, study.spec.parameters.len()),
+        // What is too large to be read back is lost, which is no reason to write nothing from now on.
+        Ok(None) | Err(StorageError::TooLarge { .. }) => BTreeMap::new(),
+        Err(other) => return Err(other),
     };
     let unknown = |t: &&Trial| t.objective().is_some() && t.reports.is_empty() && !known.contains_key(&t.number);
     let there = snapshot.trials.iter().filter(|t| t.status.files.is_none());

@@ -6,7 +6,7 @@ mod world;
 
 use hyperstudy::{
     api::{Shutdown, StudyPhase, TrialPhase},
-    study::{Action, Snapshot},
+    study::{Action, Plan, Snapshot},
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -559,4 +559,121 @@ fn a_finite_space_that_is_used_up_ends_the_study() {
     world.settle();
     assert!(world.active().is_empty());
     assert_eq!(world.snapshot.status.phase, StudyPhase::Succeeded);
+}
+
+#[test]
+fn a_study_that_is_to_go_at_once_is_deleted_only_when_its_end_is_recorded() {
+    let mut world = World::new(&with(json!({"ttlAfterFinished": "0s", "budget": {"trials": 1}})), 3, 0);
+    let deletes = |plan: &Plan| plan.steps.iter().any(|s| s.action == Action::DeleteStudy);
+    for _ in 0..100 {
+        let plan = world.plan();
+        if plan.status.phase.is_finished() && !world.snapshot.status.phase.is_finished() {
+            assert!(!deletes(&plan), "nobody could have seen its end");
+            world.snapshot.status = plan.status;
+            assert!(deletes(&world.plan()));
+            return;
+        }
+        world.snapshot.status = plan.status.clone();
+        if world.apply(&plan, usize::MAX) == 0
+            && let Some(number) = world.active().first()
+        {
+            world.end(*number);
+        }
+    }
+    panic!("never ends");
+}
+
+#[test]
+fn how_a_study_ended_does_not_change_with_what_people_delete() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 50, "failedTrials": 2}})), 5, 50);
+    world.run();
+    let before = world.snapshot.status.clone();
+    assert_eq!(condition(&world, "Failed"), ("True", "TooManyFailedTrials"));
+    assert!(before.best.is_some(), "it has a best trial as well");
+    for trial in &mut world.snapshot.trials {
+        trial.deleting = trial.status.phase == TrialPhase::Failed;
+    }
+    world.settle();
+    assert!(world.snapshot.status.trials.failed < before.trials.failed);
+    assert_eq!(world.snapshot.status.phase, StudyPhase::Failed);
+    assert_eq!(condition(&world, "Failed"), ("True", "TooManyFailedTrials"));
+}
+
+#[test]
+fn a_plan_for_an_older_spec_is_not_carried_out() {
+    let mut world = World::new(&base(), 3, 0);
+    world.snapshot.generation = Some(world.study.generation);
+    let plan = world.plan();
+    assert!(world.apply(&plan, usize::MAX) > 0);
+    world.settle();
+    let running = world.active().len();
+    world.end(1);
+    world.settle();
+    let plan = world.plan();
+    world.snapshot.generation = Some(world.study.generation + 1);
+    let due = |plan: &Plan| {
+        plan.steps
+            .iter()
+            .filter(|s| s.is_due(&world.study, &world.snapshot))
+            .count()
+    };
+    assert_eq!(due(&plan), 0, "{:?}", plan.steps);
+    assert_eq!(world.active().len(), running);
+}
+
+#[test]
+fn metrics_that_cannot_be_read_for_long_are_told_of() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 1}})), 3, 0);
+    world.settle();
+    world.end(1);
+    world.snapshot.storage.failing_since = Some(world.now);
+    world.snapshot.storage.retry_at = Some(world.now + jiff::SignedDuration::from_secs(10));
+    world.settle();
+    assert_eq!(condition(&world, "StorageDegraded").0, "False");
+    world.pass(601);
+    world.snapshot.storage.retry_at = Some(world.now + jiff::SignedDuration::from_secs(10));
+    world.settle();
+    assert_eq!(condition(&world, "StorageDegraded").0, "True");
+    assert_eq!(world.snapshot.status.phase, StudyPhase::Running);
+    world.snapshot.storage = Default::default();
+    world.run();
+    assert_eq!(world.snapshot.status.trials.succeeded, 1);
+    assert_eq!(condition(&world, "StorageDegraded").0, "False");
+}
+
+#[test]
+fn a_deleted_trial_waits_for_its_folder_and_a_deleted_study_tells_of_a_folder_that_stays() {
+    let storage = json!({"outputPath": "s3://b/r", "strategy": "Delete", "onDelete": "Delete"});
+    let mut world = World::new(&with(json!({"budget": {"trials": 1}, "storage": storage})), 3, 0);
+    world.settle();
+    world.end(1);
+    while !world.snapshot.trial(1).unwrap().is_finished() {
+        let plan = world.plan();
+        world.snapshot.status = plan.status.clone();
+        world.apply(&plan, 1);
+    }
+    world.snapshot.trials[0].deleting = true;
+    let fail = |world: &mut World| {
+        world.snapshot.storage.failing_since.get_or_insert(world.now);
+        world.snapshot.storage.retry_at = Some(world.now + jiff::SignedDuration::from_secs(10));
+    };
+    fail(&mut world);
+    world.settle();
+    assert!(
+        world.folders.contains(&1) && world.snapshot.trial(1).is_some(),
+        "not let go before its folder is"
+    );
+    world.study.deleting = true;
+    world.pass(601);
+    fail(&mut world);
+    world.settle();
+    assert_eq!(condition(&world, "StorageDegraded").0, "True");
+    assert!(!world.gone);
+    world.snapshot.storage = Default::default();
+    for _ in 0..10 {
+        let plan = world.plan();
+        world.snapshot.status = plan.status.clone();
+        world.apply(&plan, usize::MAX);
+    }
+    assert!(world.study_folder_removed && world.gone);
 }

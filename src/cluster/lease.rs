@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 pub use flags::{LeaseArgs, Timing, default_identity};
-pub use held::{Held, Loss};
+pub use held::{Held, Holding, Loss};
 
 /// How long the API server may take to answer one call.
 const ANSWER: Duration = Duration::from_secs(5);

@@ -1,12 +1,12 @@
 //! What the controller asks of the API server beyond watching: each call bounded in time, its failure told apart by what to do about it.
 
-use std::{fmt::Debug, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, Resource,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
-    core::NamespaceResourceScope,
+    core::{DeserializeGuard, NamespaceResourceScope},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -31,6 +31,9 @@ pub enum CallError {
     /// An object of that name is there already.
     #[error("an object of that name is there already")]
     AlreadyExists,
+    /// The name is another's, which is said.
+    #[error("{0}")]
+    Taken(String),
     /// The object is not there.
     #[error("the object is not there")]
     NotFound,
@@ -51,6 +54,7 @@ impl CallError {
         match self {
             Self::Conflict => "Conflict",
             Self::AlreadyExists => "AlreadyExists",
+            Self::Taken(_) => "NameTaken",
             Self::NotFound => "NotFound",
             Self::Invalid(_) => "Invalid",
             Self::Forbidden(_) => "Forbidden",
@@ -235,6 +239,34 @@ impl Writer {
         let change = json!({"spec": {"shutdown": "Terminate"}});
         let api = self.api::<Workflow>(namespace);
         bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(&change))).await
+    }
+
+    /// Sets labels of a Workflow.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn label_workflow(
+        &self,
+        namespace: &str,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Workflow, CallError> {
+        let change = json!({"metadata": {"labels": labels}});
+        let api = self.api::<Workflow>(namespace);
+        bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(&change))).await
+    }
+
+    /// A trial as it is now, even where it cannot be read; `None` where there is none.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn any_trial(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<DeserializeGuard<HyperparameterTrial>>, CallError> {
+        let api = self.api::<DeserializeGuard<HyperparameterTrial>>(namespace);
+        found(bounded(api.get(name)).await)
     }
 
     /// Deletes a study, if it is still the one with that UID and version.

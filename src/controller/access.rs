@@ -15,6 +15,7 @@ use crate::{
         cache::{Entry, StudyRecord, Work},
         write::as_value,
     },
+    storage::Store,
     study::{Folder, Owner, Study},
     workflow::{self, Seen},
 };
@@ -34,6 +35,7 @@ pub struct Attendance {
     pub status_written: Option<Timestamp>,
     owner_seen: Option<Timestamp>,
     refused_at: Option<Timestamp>,
+    incomplete_since: Option<Timestamp>,
 }
 
 impl Attendance {
@@ -67,6 +69,7 @@ impl Attendance {
             return owner_due;
         }
         let due = self.look_for_access(context, entry, study, now).await;
+        let last_due = self.look_for_the_last(context, entry, study, now).await;
         if let Some(access) = self.access.clone() {
             self.claim_again(entry, context, study, &access, now).await;
             let looks = entry.state().looks();
@@ -81,7 +84,7 @@ impl Attendance {
                 context.begin(entry, Work::Trial(number), work.look(attempt, look));
             }
         }
-        [due, owner_due].into_iter().flatten().min()
+        [due, owner_due, last_due].into_iter().flatten().min()
     }
 
     async fn look_for_access(
@@ -100,7 +103,8 @@ impl Attendance {
             };
             later(access.at, wait)
         });
-        let same = self.generation == Some(study.generation);
+        // A deleted study's generation is another, which changes nothing of where its files are.
+        let same = self.generation == Some(study.generation) || (study.deleting && self.generation.is_some());
         if let Some(due) = due.filter(|due| same && *due > now) {
             return Some(due);
         }
@@ -112,12 +116,81 @@ impl Attendance {
             // What runs can still be read with what was good before.
             access.store = before.store.clone();
         }
+        let before = self.access.as_ref().and_then(|a| a.store.as_ref());
+        self.check_folder(context, entry, study, before, &access).await;
         entry.state().snapshot.obstacle = access.obstacle.clone().map(|o| (o.reason, o.message));
         let wait = if access.obstacle.is_some() { BAD } else { GOOD };
         let due = later(access.at, wait);
         self.generation = Some(study.generation);
         self.access = Some(Arc::new(access));
         due
+    }
+
+    /// Whether the study's folder is still its own: it may be on another server now, or have been given to another study.
+    async fn check_folder(
+        &self,
+        context: &Context,
+        entry: &Entry,
+        study: &Study,
+        before: Option<&Store>,
+        access: &Access,
+    ) {
+        let (Some(store), Folder::Claimed) = (&access.store, entry.state().snapshot.folder.clone()) else {
+            return;
+        };
+        let found = if before.is_some_and(|b| b.endpoint() != store.endpoint()) {
+            Some(Folder::Unclaimed)
+        } else {
+            let Ok(folder) = steps::folder(study) else { return };
+            let owner = context
+                .telemetry
+                .storage("read_owner", steps::foreign(store, &folder, study));
+            // Where it cannot be read now, it shows with whatever is done next.
+            owner.await.unwrap_or_default()
+        };
+        if let Some(folder) = found {
+            entry.state().snapshot.folder = folder;
+        }
+    }
+
+    /// Sees to it that a number that was used, but whose trial does not come into view, does not keep the study waiting for ever: it may have
+    /// been deleted without us, or be unreadable. Gives when to look again.
+    async fn look_for_the_last(
+        &mut self,
+        context: &Context,
+        entry: &Entry,
+        study: &Study,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let last = {
+            let state = entry.state();
+            (!state.snapshot.is_complete()).then_some(state.snapshot.status.last_number)
+        };
+        let Some(last) = last else {
+            self.incomplete_since = None;
+            return None;
+        };
+        // Most often its news is on the way.
+        let since = *self.incomplete_since.get_or_insert(now);
+        if let Some(due) = later(since, BAD).filter(|due| *due > now) {
+            return Some(due);
+        }
+        self.incomplete_since = Some(now);
+        match context
+            .writer
+            .any_trial(&study.namespace, &study.trial_name(last))
+            .await
+        {
+            Ok(Some(trial)) if trial.0.is_ok() => later(now, BAD),
+            Ok(_) => {
+                entry.note(|state| state.snapshot.vanished = state.snapshot.vanished.max(last));
+                None
+            }
+            Err(error) => {
+                tracing::debug!(study = study.name, "the trial {last} cannot be looked for: {error}");
+                later(now, BAD)
+            }
+        }
     }
 
     /// Whether a folder that could not be the study's can be now.
@@ -136,7 +209,7 @@ impl Attendance {
         let since = *self.refused_at.get_or_insert(now);
         if later(since, BAD).is_some_and(|due| due <= now) {
             self.refused_at = Some(now);
-            let result = steps::claim(entry, study, access).await;
+            let result = steps::claim(context, entry, study, access).await;
             context.noted(entry, Work::Study, result);
         }
     }
@@ -158,7 +231,11 @@ impl Attendance {
             return Some(due);
         }
         self.owner_seen = Some(now);
-        let owner = match context.writer.workflow(&study.namespace, name).await {
+        let found = context.writer.workflow(&study.namespace, name).await;
+        if found.is_ok() {
+            context.noted(entry, Work::Owner, Ok(()));
+        }
+        let owner = match found {
             Ok(Some(workflow)) => {
                 let labels = workflow.metadata.labels.clone().unwrap_or_default();
                 let phase = as_value(&workflow)["status"]["phase"]

@@ -1,11 +1,15 @@
 //! What the reconcilers work with. Every effect comes in here.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use kube::Client;
 use tokio::{sync::mpsc, time::Instant};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::telemetry::{Kind, Telemetry};
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
         cache::{Cache, Entry, Work},
         connect::{Connector, TemplateRepository},
         events::Recorder,
+        lease::Holding,
         templates,
         write::{CallError, Writer},
     },
@@ -40,6 +45,12 @@ pub struct Context {
     pub clock: fn() -> Timestamp,
     /// All that is under way.
     pub tasks: TaskTracker,
+    /// Whether the lease is held, where there is one.
+    pub holding: OnceLock<Holding>,
+    /// When this program is about to end: nothing waits any more.
+    pub stopping: CancellationToken,
+    /// When this program may not act any more: all that is under way is cut off.
+    pub halted: CancellationToken,
     /// What is counted.
     pub telemetry: Telemetry,
     /// Where Events go.
@@ -106,6 +117,9 @@ pub enum Trouble {
     /// S3. That it fails is noted, and when it is worth trying again.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Another controller may act now.
+    #[error("the lease is not held any more")]
+    NoLease,
     /// There are no credentials for S3, or none that work.
     #[error("there is no access to storage: {0}")]
     NoStore(String),
@@ -117,6 +131,7 @@ impl Trouble {
         match self {
             Self::Call(error) => error.reason(),
             Self::Storage(_) => "Storage",
+            Self::NoLease => "NoLease",
             Self::NoStore(_) => "NoAccess",
         }
     }
@@ -145,10 +160,25 @@ impl Context {
             instance_id: None,
             clock,
             tasks: TaskTracker::new(),
+            holding: OnceLock::new(),
+            stopping: CancellationToken::new(),
+            halted: CancellationToken::new(),
             telemetry,
             recorder,
         };
         (context, news, publishing)
+    }
+
+    /// Whether this controller still is the one that acts. Asked right before what could harm what another does: a program that was
+    /// stopped for a while goes on in the middle of what it did.
+    ///
+    /// # Errors
+    /// [`Trouble::NoLease`].
+    pub fn may_act(&self) -> Result<(), Trouble> {
+        match self.holding.get() {
+            Some(holding) if !holding.is_held() => Err(Trouble::NoLease),
+            _ => Ok(()),
+        }
     }
 
     /// Notes how a piece of work for a study went.
@@ -175,14 +205,16 @@ impl Context {
                 // The plan knows when to go on.
                 return None;
             }
-            Trouble::Call(CallError::Conflict) => tracing::debug!(study, ?work, "{trouble}"),
+            Trouble::Call(CallError::Conflict) | Trouble::NoLease => tracing::debug!(study, ?work, "{trouble}"),
             Trouble::Call(_) => tracing::warn!(study, ?work, "{trouble}"),
         }
-        let forbidden = match trouble {
-            Trouble::Call(CallError::Forbidden(message)) => Some(message),
+        let refusal = match &trouble {
+            Trouble::Call(error @ (CallError::Forbidden(m) | CallError::Invalid(m) | CallError::Taken(m))) => {
+                Some((error.reason().to_owned(), m.clone()))
+            }
             _ => None,
         };
-        let before = state.failed(work, forbidden);
+        let before = state.failed(work, refusal);
         Some(FIRST_WAIT.saturating_mul(1 << before.min(10)).min(LONGEST_WAIT))
     }
 
@@ -198,7 +230,9 @@ impl Context {
         self.tasks.spawn(async move {
             let under_way = UnderWay { entry, work };
             let start = Instant::now();
-            let result = task.await;
+            let Some(result) = context.halted.run_until_cancelled(task).await else {
+                return;
+            };
             let kind = if matches!(work, Work::Trial(_)) {
                 Kind::Trial
             } else {
@@ -207,7 +241,7 @@ impl Context {
             let failed = result.as_ref().err().map(Trouble::reason);
             context.telemetry.reconciled(kind, start.elapsed(), failed);
             if let Some(wait) = context.noted(&under_way.entry, work, result) {
-                tokio::time::sleep(wait).await;
+                context.stopping.run_until_cancelled(tokio::time::sleep(wait)).await;
             }
         });
     }

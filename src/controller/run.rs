@@ -99,17 +99,28 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         None => Ok(()),
         Some(held) => {
             telemetry.set_leader(true);
-            let acting = act(&context, news, synced, &health, &stop);
-            let result = tokio::select! {
-                () = acting => Ok(()),
-                loss = held.lost() => Err(RunError::Lost(loss.to_string())),
-            };
-            if result.is_ok() {
+            // It is got once.
+            let _ = context.holding.set(held.holding());
+            let acting = async {
+                act(&context, news, synced, &health, &stop).await;
                 finish(&context, &health).await;
-                held.release().await;
-            }
+            };
+            let result = tokio::select! {
+                biased;
+                loss = held.lost() => Err(RunError::Lost(loss.to_string())),
+                () = acting => Ok(()),
+            };
+            // Nothing goes on once somebody else may act.
+            context.halted.cancel();
             telemetry.set_leader(false);
-            result
+            match result {
+                Ok(()) => {
+                    held.release().await;
+                    Ok(())
+                }
+                // Nor does this program wait for whoever reads its metrics.
+                lost => return lost,
+            }
         }
     };
     served.cancel();
@@ -217,6 +228,7 @@ async fn act(
 /// Lets what is under way come to its end. What is cut off shows in the cluster, and is gone on with from there.
 async fn finish(context: &Context, health: &Health) {
     health.set(Stage::Stopping);
+    context.stopping.cancel();
     context.tasks.close();
     let _ = tokio::time::timeout(GRACE, context.tasks.wait()).await;
 }

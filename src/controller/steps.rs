@@ -29,6 +29,7 @@ pub async fn apply(
     steps: Vec<Step>,
 ) -> Result<(), Trouble> {
     hold(context, entry, study).await?;
+    let mut failed = Ok(());
     for step in steps {
         if !step.is_due(study, &entry.state().snapshot) {
             continue;
@@ -56,75 +57,84 @@ pub async fn apply(
             context.begin(entry, Work::Trial(number), work.reconcile(step));
             continue;
         }
-        match step.action {
-            Action::ClaimFolder => claim(entry, study, &access).await?,
-            Action::CreateTrial {
-                number,
-                parameters,
-                origin,
-                continues,
-            } => {
-                let spec = TrialSpec {
-                    study_ref: api::StudyRef {
-                        name: study.name.clone(),
-                    },
-                    number: Some(number),
-                    parameters,
-                    origin: Some(origin),
-                    continues,
-                    stop: false,
-                };
-                create(context, study, trial::object(study, number, spec)).await?;
-            }
-            Action::Admit { request, number } => {
-                let status = TrialStatus {
-                    phase: TrialPhase::Admitted,
-                    number: Some(number),
-                    ..TrialStatus::default()
-                };
-                settle(context, study, &request.name, status).await?;
-            }
-            Action::Reject {
-                request,
-                reason,
-                message,
-            } => {
-                let status = TrialStatus {
-                    phase: TrialPhase::Rejected,
-                    reason: Some(reason),
-                    message: Some(message),
-                    ..TrialStatus::default()
-                };
-                settle(context, study, &request.name, status).await?;
-            }
-            Action::WriteResults { revision } => {
-                let task = write_results(context.clone(), entry.clone(), study.clone(), access.clone(), revision);
-                context.begin(entry, Work::Results, task);
-            }
-            Action::RemoveStudyFolder => {
-                let (store, folder) = (store(&access)?, folder(study)?);
-                context
-                    .telemetry
-                    .storage("delete_study_folder", store.delete_folder(&folder))
-                    .await?;
-                entry.note(|state| state.snapshot.folder = Folder::Removed);
-            }
-            Action::ReleaseStudy => set_hold(context, entry, study, false).await?,
-            Action::DeleteStudy => {
-                let version = entry
-                    .state()
-                    .record
-                    .as_ref()
-                    .map(|r| r.version.clone())
-                    .unwrap_or_default();
-                let deleted = context
-                    .writer
-                    .delete_study(&study.namespace, &study.name, &study.uid, &version)
-                    .await;
-                gone_is_fine(deleted)?;
-            }
-            _ => {}
+        // What failed keeps back what follows, but for trials: what runs is looked after whatever else cannot be done.
+        if failed.is_ok() {
+            failed = apply_to_study(context, entry, study, &access, step.action).await;
         }
+    }
+    failed
+}
+
+/// Does a step that concerns the study as a whole.
+async fn apply_to_study(
+    context: &Arc<Context>,
+    entry: &Arc<Entry>,
+    study: &Arc<Study>,
+    access: &Arc<Access>,
+    action: Action,
+) -> Result<(), Trouble> {
+    match action {
+        Action::ClaimFolder => claim(context, entry, study, access).await?,
+        Action::CreateTrial {
+            number,
+            parameters,
+            origin,
+            continues,
+        } => {
+            let spec = TrialSpec {
+                study_ref: api::StudyRef {
+                    name: study.name.clone(),
+                },
+                number: Some(number),
+                parameters,
+                origin: Some(origin),
+                continues,
+                stop: false,
+            };
+            create(context, study, trial::object(study, number, spec)).await?;
+        }
+        Action::Admit { request, number } => {
+            let status = TrialStatus {
+                phase: TrialPhase::Admitted,
+                number: Some(number),
+                ..TrialStatus::default()
+            };
+            settle(context, study, &request.name, status).await?;
+        }
+        Action::Reject {
+            request,
+            reason,
+            message,
+        } => {
+            let status = TrialStatus {
+                phase: TrialPhase::Rejected,
+                reason: Some(reason),
+                message: Some(message),
+                ..TrialStatus::default()
+            };
+            settle(context, study, &request.name, status).await?;
+        }
+        Action::WriteResults { revision } => {
+            let task = write_results(context.clone(), entry.clone(), study.clone(), access.clone(), revision);
+            context.begin(entry, Work::Results, task);
+        }
+        Action::RemoveStudyFolder => {
+            let (store, folder) = (store(access)?, folder(study)?);
+            // It may have been given to another study since.
+            if let Some(other) = foreign(store, &folder, study).await? {
+                entry.note(|state| state.snapshot.folder = other);
+                return Ok(());
+            }
+            context.may_act()?;
+            context
+                .telemetry
+                .storage("delete_study_folder", store.delete_folder(&folder))
+                .await?;
+            entry.note(|state| state.snapshot.folder = Folder::Removed);
+        }
+        Action::ReleaseStudy => hold_study(context, entry, false).await?,
+        Action::DeleteStudy => delete(context, entry).await?,
+        _ => {}
     }
     Ok(())
 }
@@ -142,6 +152,17 @@ fn is_under_way(entry: &Entry, access: &Access, action: &Action) -> bool {
     }
 }
 
+/// Deletes the study, if it still is as it was seen.
+///
+/// # Errors
+/// The API server does not take it.
+pub async fn delete(context: &Context, entry: &Entry) -> Result<(), Trouble> {
+    let version = entry.state().record.as_ref().map(|r| r.version.clone());
+    let (id, version) = (&entry.id, version.unwrap_or_default());
+    let deleted = context.writer.delete_study(&id.namespace, &id.name, &id.uid, &version);
+    Ok(gone_is_fine(deleted.await)?)
+}
+
 fn gone_is_fine(result: Result<(), CallError>) -> Result<(), CallError> {
     match result {
         Err(CallError::NotFound) => Ok(()),
@@ -150,7 +171,10 @@ fn gone_is_fine(result: Result<(), CallError>) -> Result<(), CallError> {
 }
 
 /// The study's folder.
-fn folder(study: &Study) -> Result<Location, StorageError> {
+///
+/// # Errors
+/// It is no address.
+pub fn folder(study: &Study) -> Result<Location, StorageError> {
     let address = study.folder();
     address.parse().map_err(|_| StorageError::BadName { at: address })
 }
@@ -168,16 +192,20 @@ async fn hold(context: &Context, entry: &Entry, study: &Study) -> Result<(), Tro
     if study.deleting || wanted == held || finished {
         return Ok(());
     }
-    set_hold(context, entry, study, wanted).await
+    hold_study(context, entry, wanted).await
 }
 
-async fn set_hold(context: &Context, entry: &Entry, study: &Study, wanted: bool) -> Result<(), Trouble> {
+/// Sets or removes the study's finalizer.
+///
+/// # Errors
+/// The API server does not take it.
+pub async fn hold_study(context: &Context, entry: &Entry, wanted: bool) -> Result<(), Trouble> {
     if entry.state().record.as_ref().is_none_or(|r| r.is_held == wanted) {
         return Ok(());
     }
     let writer = &context.writer;
     let changed = writer
-        .set_finalizer::<HyperparameterStudy>(&study.namespace, &study.name, STUDY_FINALIZER, wanted)
+        .set_finalizer::<HyperparameterStudy>(&entry.id.namespace, &entry.id.name, STUDY_FINALIZER, wanted)
         .await;
     match changed {
         Ok(object) => context.cache.answered_study(object),
@@ -187,19 +215,39 @@ async fn set_hold(context: &Context, entry: &Entry, study: &Study, wanted: bool)
     Ok(())
 }
 
+/// Why a folder that was the study's own is not any more, where that is so.
+///
+/// # Errors
+/// Storage fails.
+pub async fn foreign(store: &Store, folder: &Location, study: &Study) -> Result<Option<Folder>, StorageError> {
+    let owner = match store.owner_of(folder).await {
+        Ok(owner) => owner,
+        Err(ClaimError::Storage(error)) => return Err(error),
+        Err(_) => None,
+    };
+    let other = owner.filter(|owner| owner.uid != study.uid);
+    Ok(other.map(|_| {
+        let message = format!("{folder} was taken over by another study (storage.onConflict: Overwrite): nothing is written there any more");
+        Folder::Refused("FolderRefused".to_owned(), message)
+    }))
+}
+
 /// Makes the study's folder its own, or finds out why that cannot be.
 ///
 /// # Errors
 /// Storage fails.
-pub async fn claim(entry: &Entry, study: &Study, access: &Access) -> Result<(), Trouble> {
-    let overwrite = study.spec.storage.on_conflict == OnConflict::Overwrite;
+pub async fn claim(context: &Context, entry: &Entry, study: &Study, access: &Access) -> Result<(), Trouble> {
+    // Once only: what another study has taken over since is not taken back.
+    let is_new = entry.state().snapshot.last_number() == 0;
+    let overwrite = is_new && study.spec.storage.on_conflict == OnConflict::Overwrite;
     let owner = Owner {
         uid: study.uid.clone(),
         name: study.name.clone(),
     };
     let (store, folder) = (store(access)?, folder(study)?);
     if access.makes_bucket {
-        store.create_bucket(&folder).await?;
+        let made = store.create_bucket(&folder);
+        context.telemetry.storage("create_bucket", made).await?;
     }
     let found = match store.claim(&folder, &owner, overwrite).await {
         Ok(()) => Folder::Claimed,
@@ -210,7 +258,10 @@ pub async fn claim(entry: &Entry, study: &Study, access: &Access) -> Result<(), 
     };
     entry.note(|state| {
         state.snapshot.storage.worked();
-        state.snapshot.folder = found;
+        // The study may have been given another folder meanwhile.
+        if state.snapshot.generation == Some(study.generation) {
+            state.snapshot.folder = found;
+        }
     });
     Ok(())
 }
@@ -230,7 +281,11 @@ async fn create(context: &Context, study: &Study, trial: HyperparameterTrial) ->
             {
                 found
             }
-            _ => return Err(CallError::AlreadyExists.into()),
+            Some(_) => {
+                let message = format!("a trial named `{name}` is there already and is not this study's: delete it");
+                return Err(CallError::Taken(message).into());
+            }
+            None => return Err(CallError::AlreadyExists.into()),
         },
         created => created?,
     };

@@ -77,8 +77,8 @@ fn compiled(entry: &Entry, record: &StudyRecord) -> Result<Arc<Study>, String> {
 
 /// Says why a study cannot be run, until it is mended.
 async fn explain(
-    context: &Context,
-    entry: &Entry,
+    context: &Arc<Context>,
+    entry: &Arc<Entry>,
     own: &mut Attendance,
     record: &StudyRecord,
     message: &str,
@@ -87,8 +87,28 @@ async fn explain(
     let before = entry.state().snapshot.status.clone();
     let why = ("InvalidSpec", message);
     let (status, again) = unusable(&record.identity, record.spec.as_ref().ok(), &before, why, now);
+    if record.identity.deleting {
+        // What it has written stays: where that is cannot be told.
+        steps::release_orphans(context, entry);
+        let released = steps::hold_study(context, entry, false).await;
+        let wait = context.noted(entry, Work::Study, released)?;
+        return later(now, wait);
+    }
+    let goes_at = deleted_at(record, &before);
+    if goes_at.is_some_and(|at| at <= now) {
+        let deleted = steps::delete(context, entry).await;
+        let wait = context.noted(entry, Work::Study, deleted)?;
+        return later(now, wait);
+    }
     let writes = write_status(context, entry, own, record, status, now).await;
-    [again, writes].into_iter().flatten().min()
+    [again, goes_at, writes].into_iter().flatten().min()
+}
+
+/// When a study that ended without ever having been understood is deleted.
+fn deleted_at(record: &StudyRecord, status: &StudyStatus) -> Option<Timestamp> {
+    let ttl = record.spec.as_ref().ok()?.ttl_after_finished?;
+    let ended = status.completion_time.filter(|_| status.phase.is_finished())?;
+    later(ended, ttl.0)
 }
 
 /// Writes the status where it is new, at most twice a second. Gives when it has to wait.
@@ -115,13 +135,14 @@ async fn write_status(
     if due.is_some() {
         return due;
     }
-    own.status_written = Some((context.clock)());
     let identity = &record.identity;
     let writer = &context.writer;
-    match writer
+    let written = writer
         .study_status(&identity.namespace, &identity.name, &version, &status)
-        .await
-    {
+        .await;
+    // From its end: what takes long does not follow the sooner on what came before.
+    own.status_written = Some((context.clock)());
+    match written {
         Ok(written) => {
             let reference = written.object_ref(&());
             for note in study_events(&before, &status) {

@@ -122,6 +122,7 @@ impl TrialWork {
                 self.found(&name, record, &found);
                 return Ok(());
             }
+            self.context.may_act()?;
             let left = telemetry.storage("empty_folder", store.empty_folder(&folder)).await?;
             let metrics = folder.join(self.study.spec.trial.metrics.file());
             let metrics = metrics.map_err(|_| StorageError::BadName { at: folder.to_string() })?;
@@ -136,6 +137,7 @@ impl TrialWork {
             name: self.name(),
             uid: record.uid.clone(),
         };
+        self.context.may_act()?;
         let id = self.context.instance_id.as_deref();
         let created = match workflow::manifest(&self.study, template, &trial, attempt, &owner, id) {
             Ok(manifest) => match serde_json::from_value::<Workflow>(manifest) {
@@ -162,9 +164,9 @@ impl TrialWork {
     fn found(&self, name: &str, record: &TrialRecord, workflow: &Workflow) {
         let owners = workflow.metadata.owner_references.iter().flatten();
         if owners.into_iter().any(|o| o.uid == record.uid) {
-            self.context
-                .cache
-                .take_workflow(&workflow.metadata, self.context.cache.epoch());
+            // By the trial that it was looked for, whatever its labels say.
+            let found = WorkflowRecord::of(&workflow.metadata, record.uid.clone(), self.context.cache.epoch());
+            self.entry.note(|state| state.take_workflow(name.to_owned(), found));
         } else {
             let message = format!(
                 "a Workflow named `{name}` is there already and is not this trial's: delete it, or name the study otherwise"
@@ -208,9 +210,16 @@ impl TrialWork {
             let name = self.study.run_name(self.number, attempt);
             match self.context.writer.workflow(self.namespace(), &name).await? {
                 Some(workflow) => self.study.objective.read(&workflow::outputs(&as_value(&workflow))),
-                None => Err(MetricsError::MetricsMissing(format!(
-                    "the outputs of the Workflow {name}"
-                ))),
+                None => {
+                    // However it ended, what it said went with it.
+                    self.entry.note(|state| {
+                        state.drop_workflow(&name);
+                        state.set_gone(self.number, attempt);
+                    });
+                    Err(MetricsError::MetricsMissing(format!(
+                        "the outputs of the Workflow {name}"
+                    )))
+                }
             }
         } else {
             self.read_file(trial).await?
@@ -255,6 +264,7 @@ impl TrialWork {
     async fn delete_folder(&self, trial: &Trial, version: &Version) -> Result<(), Trouble> {
         let (store, folder) = (self.store()?, self.folder()?);
         let telemetry = &self.context.telemetry;
+        self.context.may_act()?;
         telemetry.storage("delete_folder", store.delete_folder(&folder)).await?;
         self.works();
         let status = TrialStatus {
@@ -312,6 +322,7 @@ impl TrialWork {
             return Ok(());
         };
         self.found(&name, &record, &workflow);
+        self.label_again(&workflow).await?;
         if look == Look::Ended {
             let value = as_value(&workflow);
             let mut reasons = Vec::new();
@@ -320,6 +331,21 @@ impl TrialWork {
             }
             let state = workflow::state(&value, &reasons);
             self.entry.note(|s| s.set_run_state(&name, state));
+        }
+        Ok(())
+    }
+
+    /// Gives a Workflow the labels back by which it is watched.
+    async fn label_again(&self, workflow: &Workflow) -> Result<(), Trouble> {
+        let labels = workflow::watch_labels(&self.study);
+        let known = workflow.metadata.labels.as_ref();
+        let is_there = |(key, value): (&String, &String)| known.and_then(|l| l.get(key)) == Some(value);
+        if !labels.iter().all(is_there) {
+            let name = workflow.metadata.name.as_deref().unwrap_or_default();
+            self.context
+                .writer
+                .label_workflow(self.namespace(), name, &labels)
+                .await?;
         }
         Ok(())
     }
@@ -354,14 +380,7 @@ pub async fn release(
 pub fn object(study: &Study, number: u32, spec: api::TrialSpec) -> HyperparameterTrial {
     let mut trial = HyperparameterTrial::new(&study.trial_name(number), spec);
     trial.metadata.namespace = Some(study.namespace.clone());
-    trial.metadata.labels = Some(
-        [
-            (workflow::STUDY_LABEL, &study.name),
-            (workflow::STUDY_UID_LABEL, &study.uid),
-        ]
-        .map(|(key, value)| (key.to_owned(), value.clone()))
-        .into(),
-    );
+    trial.metadata.labels = Some(workflow::watch_labels(study));
     trial.metadata.finalizers = Some(vec![TRIAL_FINALIZER.to_owned()]);
     trial.metadata.owner_references = Some(vec![super::owner_reference(study)]);
     trial

@@ -52,6 +52,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// The address of the server.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// A store at `endpoint`, reached through `http`: [`plain_http`], or a [`connector`] for TLS. Connects when first used.
     pub fn new(endpoint: &Endpoint, http: SharedHttpClient) -> Self {
         let credentials = Credentials::new(

@@ -168,7 +168,9 @@ impl Requirement {
     pub fn holds(&self, study: &Study, newest: &Snapshot) -> bool {
         let trial = |number: &u32| newest.trial(*number);
         match self {
-            Self::Generation(generation) => study.generation == *generation,
+            Self::Generation(generation) => {
+                study.generation == *generation && newest.generation.is_none_or(|seen| seen == *generation)
+            }
             Self::OwnsFolder => newest.folder == Folder::Claimed,
             Self::NextNumber(number) => newest.last_number().checked_add(1) == Some(*number),
             Self::Proposed { number, origin } => trial(number).is_some_and(|t| t.origin == *origin),

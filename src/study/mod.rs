@@ -39,3 +39,16 @@ pub const FREE_PREEMPTIONS: u32 = 10;
 
 /// How many trials `status.top` names.
 pub const TOP: usize = 50;
+
+/// How long a message in a status may be, in bytes: some tell what people wrote, and the API server bounds what it takes.
+const LONGEST_MESSAGE: usize = 8 << 10;
+
+/// A message that is not too long for a status.
+fn bounded(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        let end = (0..=LONGEST_MESSAGE).rev().find(|at| message.is_char_boundary(*at));
+        message.truncate(end.unwrap_or(0));
+        message.push_str(" ... (cut)");
+    }
+    message
+}

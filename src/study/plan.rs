@@ -35,18 +35,22 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
             steps.extend(proposed.steps);
         }
     }
-    let has_deletions = !retention::deletions(study, snapshot, &ranking).is_empty();
-    let claim = Claim::of(study, snapshot, is_clear && ending.is_none(), has_deletions);
+    let deletions = retention::deletions(study, snapshot, &ranking);
+    let claim = Claim::of(study, snapshot, is_clear && ending.is_none(), !deletions.is_empty());
     if claim.is_wanted && storage_works {
         steps.push(free(Action::ClaimFolder));
     }
     let wish = Wish { ending, may_start, now };
     let unfinished = || snapshot.trials.iter().filter(|t| !t.is_finished());
-    let trial_steps = unfinished().filter_map(|t| trial::step(study, t, wish));
-    steps.extend(trial_steps.filter(|step| storage_works || !needs_storage(&step.action)));
+    let trial_steps: Vec<Step> = unfinished().filter_map(|t| trial::step(study, t, wish)).collect();
+    let awaits_metrics = trial_steps
+        .iter()
+        .any(|s| matches!(s.action, Action::ReadMetrics { .. }));
+    let is_possible = |step: &Step| storage_works || !needs_storage(&step.action);
+    steps.extend(trial_steps.into_iter().filter(is_possible));
 
-    let work = storage_work(study, snapshot, &ranking, ending, now);
-    let is_pending = work.is_pending || claim.is_pending;
+    let work = storage_work(study, snapshot, &deletions, ending, now);
+    let is_pending = work.is_pending || claim.is_pending || awaits_metrics || is_left_behind(study, snapshot);
     if storage_works {
         steps.extend(work.steps);
     }
@@ -73,10 +77,12 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let keeps_trials =
         study.deleting && removes_folder(study) && matches!(snapshot.folder, Folder::Claimed | Folder::Unclaimed);
     if !keeps_trials {
-        steps.extend(release_trials(snapshot, &steps));
+        steps.extend(release_trials(study, snapshot, &deletions));
     }
-    let may_go = status.phase.is_finished() && !study.deleting && snapshot.owner != Owner::Active;
-    let deleted_at = status::deleted_at(study, &status).filter(|_| may_go);
+    // Only what is recorded counts: whoever waits for its end has to be able to see it.
+    let may_go = snapshot.was_over() && status.phase.is_finished() && !study.deleting;
+    let may_go = may_go && snapshot.owner != Owner::Active;
+    let deleted_at = status::deleted_at(study, &snapshot.status).filter(|_| may_go);
     if deleted_at.is_some_and(|at| at <= now) {
         steps.push(bound(study, Action::DeleteStudy));
     }
@@ -158,7 +164,7 @@ struct StorageWork {
 fn storage_work(
     study: &Study,
     snapshot: &Snapshot,
-    ranking: &Ranking,
+    deletions: &[Step],
     ending: Option<Ending>,
     now: Timestamp,
 ) -> StorageWork {
@@ -170,7 +176,7 @@ fn storage_work(
     if snapshot.folder != Folder::Claimed || study.deleting {
         return work;
     }
-    work.steps = retention::deletions(study, snapshot, ranking);
+    work.steps = deletions.to_vec();
     let revision = revision(study, snapshot);
     let is_written = snapshot.written.is_some_and(|w| w.revision == revision);
     let is_quiet = snapshot.trials.iter().all(super::Trial::is_finished);
@@ -225,12 +231,25 @@ fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool) -> Option<S
     }
 }
 
+/// Whether a deleted study's folder, which is to go with it, is still there.
+fn is_left_behind(study: &Study, snapshot: &Snapshot) -> bool {
+    let is_there = match snapshot.folder {
+        Folder::Claimed => true,
+        Folder::Unclaimed => !snapshot.trials.is_empty(),
+        Folder::Refused(..) | Folder::Removed => false,
+    };
+    study.deleting && removes_folder(study) && is_there
+}
+
 /// Deleted trials are let go once they are finished, their number is recorded and nothing about their folder is left to do.
-fn release_trials(snapshot: &Snapshot, steps: &[Step]) -> Vec<Step> {
+fn release_trials(study: &Study, snapshot: &Snapshot, deletions: &[Step]) -> Vec<Step> {
     let recorded = snapshot.status.last_number.min(snapshot.status.last_released);
+    // What is not the study's own is not deleted, nor is anything but the whole of a deleted study's.
+    let deletes_trials = !study.deleting && matches!(snapshot.folder, Folder::Claimed | Folder::Unclaimed);
     let is_due = |t: &&super::Trial| {
         let deletes = |s: &Step| s.action == Action::DeleteFolder { number: t.number };
-        t.deleting && t.is_finished() && recorded >= t.number && !steps.iter().any(deletes)
+        let waits = deletes_trials && deletions.iter().any(deletes);
+        t.deleting && t.is_finished() && recorded >= t.number && !waits
     };
     let release = |t: &super::Trial| Step {
         action: Action::ReleaseTrial { number: t.number },

@@ -1,6 +1,6 @@
 //! New trials: requests first, oldest first, then what the sampler suggests, as far as parallelism and budget allow.
 
-use super::{Action, Requirement, Snapshot, Step, Study, Trial, trial};
+use super::{Action, Requirement, Snapshot, Step, Study, Trial, bounded, trial};
 use crate::{
     api::{Origin, ParameterMap, TrialPhase},
     sampler::{Context, Observation, Outcome, Suggestion},
@@ -47,7 +47,7 @@ pub(super) fn settle_requests<'a>(
         let action = Action::Reject {
             request: reference,
             reason: rejection.0.to_owned(),
-            message: rejection.1,
+            message: bounded(rejection.1),
         };
         steps.push(Step { action, requires });
     }

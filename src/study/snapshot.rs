@@ -23,8 +23,12 @@ pub struct Snapshot {
     pub folder: Folder,
     /// Why nothing may start yet (a template that is missing, a secret that cannot be read), as a reason and a message.
     pub obstacle: Option<(String, String)>,
-    /// What the API server does not allow although trials need it, in its words: a quota, a policy, missing rights. It is tried on.
-    pub forbidden: Option<String>,
+    /// What the API server does not take although trials need it, as a reason and a message: a quota, a policy, missing rights. It is tried on.
+    pub refusal: Option<(String, String)>,
+    /// The generation of the newest spec that was seen, where that may be newer than the one that is planned for.
+    pub generation: Option<i64>,
+    /// The highest number whose trial was found to be gone although nobody here let it go.
+    pub vanished: u32,
     /// How storage is doing.
     pub storage: StorageHealth,
     /// The result files as they were last written.
@@ -58,7 +62,8 @@ impl Snapshot {
             .trials
             .last()
             .map_or(0, |t| t.number)
-            .max(self.status.last_released);
+            .max(self.status.last_released)
+            .max(self.vanished);
         seen >= self.status.last_number
     }
 

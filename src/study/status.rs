@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{Ending, Folder, Ranking, Snapshot, Study, TOP, Trial, Written, ending::later};
+use super::{Ending, Folder, Ranking, Snapshot, Study, TOP, Trial, Written, bounded, ending::later};
 use crate::api::{
     BestTrial, Duration, Files, Idle, RankedTrial, ResultPaths, StudyPhase, StudyStatus, TrialCounts, TrialPhase,
 };
@@ -66,7 +66,9 @@ pub(super) fn status(study: &Study, snapshot: &Snapshot, standing: Standing<'_>)
 }
 
 fn phase(study: &Study, snapshot: &Snapshot, standing: Standing<'_>) -> StudyPhase {
-    if standing.is_over {
+    if standing.is_over && stays_as_it_ended(study, snapshot) {
+        snapshot.status.phase
+    } else if standing.is_over {
         let has_best = standing.ranking.best().is_some();
         let failed = !has_best || standing.ending.is_some_and(Ending::is_failure);
         if failed {
@@ -81,6 +83,11 @@ fn phase(study: &Study, snapshot: &Snapshot, standing: Standing<'_>) -> StudyPha
     } else {
         StudyPhase::Running
     }
+}
+
+/// Whether the study has ended for good: what people do to its trials afterwards does not change how.
+fn stays_as_it_ended(study: &Study, snapshot: &Snapshot) -> bool {
+    snapshot.was_over() && snapshot.status.observed_generation == Some(study.generation)
 }
 
 /// All time that the study was idle in, `since` set while it is.
@@ -161,13 +168,16 @@ fn results(study: &Study, ranking: &Ranking, written: Written) -> ResultPaths {
 }
 
 fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase: StudyPhase) -> Vec<Condition> {
-    let ready = match (&snapshot.folder, &snapshot.obstacle) {
+    let ready = match (
+        &snapshot.folder,
+        snapshot.obstacle.as_ref().or(snapshot.refusal.as_ref()),
+    ) {
         (_, Some((reason, message))) => (false, reason.as_str(), message.clone()),
         (Folder::Refused(reason, message), None) => (false, reason.as_str(), message.clone()),
         (Folder::Unclaimed, None) if snapshot.storage.failing_since.is_some() => {
             (false, "StorageUnavailable", snapshot.storage.message.clone())
         }
-        _ if snapshot.forbidden.is_some() => (false, "Forbidden", snapshot.forbidden.clone().unwrap_or_default()),
+
         _ => (true, "Ready", "nothing is in the way of trials".to_owned()),
     };
     let suspended = match phase == StudyPhase::Suspended {
@@ -178,7 +188,15 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
         ),
         false => (false, "NotSuspended", String::new()),
     };
-    let (reason, message) = outcome(standing, phase);
+    let before = &snapshot.status.conditions;
+    let recorded = before
+        .iter()
+        .find(|c| c.type_ == "Complete")
+        .filter(|_| stays_as_it_ended(study, snapshot));
+    let (reason, message) = match recorded {
+        Some(condition) => (condition.reason.as_str(), condition.message.clone()),
+        None => outcome(standing, phase),
+    };
     let complete = (phase == StudyPhase::Succeeded, reason, message.clone());
     let failed = (phase == StudyPhase::Failed, reason, message);
     let degraded = match standing.is_degraded {
@@ -192,7 +210,6 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
         ("Failed", failed),
         ("StorageDegraded", degraded),
     ];
-    let before = &snapshot.status.conditions;
     let make = |(kind, (holds, reason, message)): (&str, (bool, &str, String))| {
         let status = if holds { "True" } else { "False" };
         let same = before.iter().find(|c| c.type_ == kind && c.status == status);
@@ -200,7 +217,7 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
             type_: kind.to_owned(),
             status: status.to_owned(),
             reason: reason.to_owned(),
-            message,
+            message: bounded(message),
             last_transition_time: same.map_or(Time(standing.now), |c| c.last_transition_time.clone()),
             observed_generation: Some(study.generation),
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Action, Ending, FREE_PREEMPTIONS, Failure, Requirement, RunState, Step, Study, Trial};
+use super::{Action, Ending, FREE_PREEMPTIONS, Failure, Requirement, RunState, Step, Study, Trial, bounded};
 use crate::{
     api::{TrialPhase, TrialStatus},
     metrics::{MetricsError, Reading},
@@ -187,7 +187,7 @@ fn failed(study: &Study, trial: &Trial, failure: Failure, message: &str, wanted:
     let again = |reason: &str| TrialStatus {
         phase: TrialPhase::Pending,
         reason: Some(reason.to_owned()),
-        message: Some(message.to_owned()),
+        message: Some(bounded(message.to_owned())),
         ..trial.status.clone()
     };
     let may_retry = wanted && wish.ending.is_none_or(Ending::allows_retries);
@@ -221,7 +221,7 @@ fn retried_or_failed(study: &Study, trial: &Trial, reason: &str, message: &str, 
         TrialStatus {
             phase: TrialPhase::Pending,
             reason: Some(reason.to_owned()),
-            message: Some(message.to_owned()),
+            message: Some(bounded(message.to_owned())),
             ..trial.status.clone()
         }
     } else {
@@ -241,7 +241,7 @@ fn read_metrics(trial: &Trial) -> Step {
 }
 
 fn finished(trial: &Trial, phase: TrialPhase, reason: &str, message: &str, now: Timestamp) -> TrialStatus {
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let some = |text: &str| (!text.is_empty()).then(|| bounded(text.to_owned()));
     TrialStatus {
         phase,
         reason: some(reason),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{Ending, Identity, ending::later};
+use super::{Ending, Identity, bounded, ending::later};
 use crate::api::{StudyPhase, StudySpec, StudyStatus};
 
 /// The status of a study whose spec makes no sense, for `reason` and `message`, and when to look again. It waits to be mended, but not beyond
@@ -28,7 +28,7 @@ pub fn unusable(
             type_: kind.to_owned(),
             status: status.to_owned(),
             reason: reason.to_owned(),
-            message: message.to_owned(),
+            message: bounded(message.to_owned()),
             last_transition_time: same.map_or(Time(now), |c| c.last_transition_time.clone()),
             observed_generation: Some(identity.generation),
         };

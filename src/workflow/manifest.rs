@@ -88,20 +88,22 @@ pub fn manifest(
     }))
 }
 
+/// The labels by which a study's Workflows are watched.
+pub fn watch_labels(study: &Study) -> BTreeMap<String, String> {
+    [(STUDY_LABEL, &study.name), (STUDY_UID_LABEL, &study.uid)]
+        .map(|(key, value)| (key.to_owned(), value.clone()))
+        .into()
+}
+
 fn labels(study: &Study, number: u32, attempt: u32, instance_id: Option<&str>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
     if let Some(id) = instance_id {
         labels.insert(INSTANCE_LABEL.to_owned(), id.to_owned());
     }
     labels.extend(study.spec.trial.metadata.labels.clone());
-    for (name, value) in [
-        (STUDY_LABEL, study.name.clone()),
-        (STUDY_UID_LABEL, study.uid.clone()),
-        (TRIAL_LABEL, number.to_string()),
-        (ATTEMPT_LABEL, attempt.to_string()),
-    ] {
-        labels.insert(name.to_owned(), value);
-    }
+    labels.extend(watch_labels(study));
+    labels.insert(TRIAL_LABEL.to_owned(), number.to_string());
+    labels.insert(ATTEMPT_LABEL.to_owned(), attempt.to_string());
     labels
 }
 

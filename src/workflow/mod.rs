@@ -17,7 +17,7 @@ mod template;
 mod tests;
 
 pub use failures::pods_to_read;
-pub use manifest::manifest;
+pub use manifest::{manifest, watch_labels};
 pub use outputs::outputs;
 pub use state::{pod_reason, state};
 pub use template::{Template, TemplateKey};

@@ -99,3 +99,20 @@ async fn a_namespace_that_goes_is_not_held() {
     }
     lab.gone::<HyperparameterStudy>("s").await;
 }
+
+#[tokio::test]
+async fn a_study_that_makes_no_sense_can_be_deleted() {
+    let lab = Lab::start("delete-unusable").await;
+    let _controller = lab.controller();
+    let storage = json!({"onDelete": "Delete"});
+    lab.create_study("s", &json!({"spec": {"suspend": true, "storage": storage}}))
+        .await;
+    let is_held = |s: &HyperparameterStudy| s.metadata.finalizers.as_ref().is_some_and(|f| !f.is_empty());
+    lab.until("s", "is held", is_held).await;
+    let arguments = json!([{"name": "x", "value": "${parameters.nonesuch}"}]);
+    lab.change_study("s", &json!({"trial": {"arguments": {"parameters": arguments}}}))
+        .await;
+    lab.condition("s", "Ready", "False", "InvalidSpec").await;
+    lab.studies().delete("s", &DeleteParams::default()).await.unwrap();
+    lab.gone::<HyperparameterStudy>("s").await;
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     argo::{End, Happened, Job, Play},
-    lab::Lab,
+    lab::{Lab, change},
 };
 
 fn fails(message: &str) -> Play {
@@ -279,4 +279,18 @@ async fn metrics_may_come_from_the_workflows_outputs() {
     assert_eq!((best.number, best.objectives[0]), (2, 0.25));
     let trial = lab.trials().get("s-3").await.unwrap().status.unwrap();
     assert_eq!(trial.reason.as_deref(), Some("MetricMissing"));
+}
+
+#[tokio::test]
+async fn a_workflow_that_loses_its_labels_gets_them_back() {
+    let lab = Lab::start("labels").await;
+    lab.argo
+        .play("train", |_| Play::loss(0.5).running(Duration::from_secs(3)));
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({"spec": {"budget": {"trials": 1}}})).await;
+    lab.until_workflow("s-1-1", "is there", |o| o.is_some()).await;
+    let none = json!({"metadata": {"labels": {"hyperstudy.dev/study": null, "hyperstudy.dev/study-uid": null}}});
+    change(&lab.workflows(), "s-1-1", &none).await;
+    let status = lab.finished("s").await.status.unwrap();
+    assert_eq!((status.phase, status.trials.succeeded), (StudyPhase::Succeeded, 1));
 }

@@ -39,11 +39,22 @@ pub enum Look {
     Missing,
 }
 
+/// Which study an object is of. Its UID alone would do, were it not that anybody may write one into an object of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StudyId {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
 /// One study.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its UID.
-    pub uid: String,
+    /// Which one.
+    pub id: StudyId,
     /// Told whenever anything has changed.
     pub changed: Notify,
     state: Mutex<State>,
@@ -54,8 +65,8 @@ pub struct Entry {
 pub struct Failed {
     /// How often in a row.
     pub times: u32,
-    /// What the API server said where it did not allow it.
-    pub forbidden: Option<String>,
+    /// Why the API server does not take it, where that is what failed: a reason and a message.
+    pub refusal: Option<(String, String)>,
 }
 
 /// What is known of one study.
@@ -79,19 +90,22 @@ pub struct State {
     pub is_forgotten: bool,
     /// Whether what trials reported before this program began is known.
     pub knows_reports: bool,
-    /// The namespace and the name of the study, as its trials say.
-    place: Option<(String, String)>,
+    id: StudyId,
     trials: BTreeMap<u32, TrialRecord>,
     workflows: HashMap<String, WorkflowRecord>,
 }
 
 impl Entry {
-    /// A study of which nothing but its UID is known.
-    pub fn new(uid: String) -> Self {
+    /// A study of which nothing else is known.
+    pub fn new(id: StudyId) -> Self {
+        let state = State {
+            id: id.clone(),
+            ..State::default()
+        };
         Self {
-            uid,
+            id,
             changed: Notify::new(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
         }
     }
 
@@ -127,6 +141,7 @@ impl State {
             self.snapshot.written = Written::recorded(&status);
         }
         self.snapshot.status = status;
+        self.snapshot.generation = Some(record.identity.generation);
         self.record = Some(record);
     }
 
@@ -148,10 +163,6 @@ impl State {
             epoch,
         };
         self.trials.insert(number, record);
-        if self.place.is_none() {
-            let namespace = object.metadata.namespace.clone().unwrap_or_default();
-            self.place = Some((namespace, object.spec.study_ref.name.clone()));
-        }
         let space = match &self.study {
             Some(Ok(study)) => Some(&study.space),
             _ => None,
@@ -191,32 +202,32 @@ impl State {
     }
 
     /// Notes that a piece of work failed; gives how often it had before.
-    pub fn failed(&mut self, work: Work, forbidden: Option<String>) -> u32 {
+    pub fn failed(&mut self, work: Work, refusal: Option<(String, String)>) -> u32 {
         let failed = self.failures.entry(work).or_default();
         let before = failed.times;
         *failed = Failed {
             times: before.saturating_add(1),
-            forbidden,
+            refusal,
         };
-        self.tell_forbidden();
+        self.tell_refusal();
         before
     }
 
     /// Notes that a piece of work was done, or is not to be done any more.
     pub fn worked(&mut self, work: Work) {
         if self.failures.remove(&work).is_some() {
-            self.tell_forbidden();
+            self.tell_refusal();
         }
     }
 
-    /// The first of what is not allowed, so that the same is told as long as it lasts.
-    fn tell_forbidden(&mut self) {
-        let forbidden = self
+    /// The first of what is not taken, so that the same is told as long as it lasts.
+    fn tell_refusal(&mut self) {
+        let refused = self
             .failures
             .iter()
-            .filter_map(|(work, failed)| Some((work, failed.forbidden.as_ref()?)));
-        let first = forbidden.min_by_key(|(work, _)| **work);
-        self.snapshot.forbidden = first.map(|(_, message)| message.clone());
+            .filter_map(|(work, failed)| Some((work, failed.refusal.as_ref()?)));
+        let first = refused.min_by_key(|(work, _)| **work);
+        self.snapshot.refusal = first.map(|(_, why)| why.clone());
     }
 
     /// Takes a newer state of a Workflow.
@@ -322,9 +333,9 @@ impl State {
 
     /// The trials that were deleted and are held back by us: number, namespace, name.
     pub fn deleted_trials(&self) -> Vec<(u32, String, String)> {
-        let Some((namespace, study)) = &self.place else {
-            return Vec::new();
-        };
+        let StudyId {
+            namespace, name: study, ..
+        } = &self.id;
         let held = |t: &&Trial| t.deleting && self.trials.get(&t.number).is_some_and(|r| r.is_held);
         let deleted = self.snapshot.trials.iter().filter(held);
         deleted
@@ -371,8 +382,7 @@ impl State {
 
     /// The Workflow of an attempt, where it is in view and the trial's own.
     fn workflow(&self, number: u32, attempt: u32) -> Option<&WorkflowRecord> {
-        let (_, name) = self.place.as_ref()?;
-        let record = self.workflows.get(&format!("{name}-{number}-{attempt}"))?;
+        let record = self.workflows.get(&format!("{}-{number}-{attempt}", self.id.name))?;
         (record.owner == self.trials.get(&number)?.uid).then_some(record)
     }
 

@@ -5,7 +5,7 @@
 mod entry;
 mod record;
 
-pub use entry::{Entry, Look, State, Work};
+pub use entry::{Entry, Look, State, StudyId, Work};
 pub use record::{STUDY_FINALIZER, StudyRecord, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord};
 
 use std::{
@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use crate::{
     api::{HyperparameterStudy, HyperparameterTrial, RequestRef, StudyStatus, TrialPhase},
     study::Request,
-    workflow::{self, STUDY_UID_LABEL},
+    workflow::STUDY_UID_LABEL,
 };
 
 /// All studies.
@@ -39,7 +39,7 @@ pub struct Cache {
 
 #[derive(Debug, Default)]
 struct Inner {
-    entries: HashMap<String, Arc<Entry>>,
+    entries: HashMap<StudyId, Arc<Entry>>,
     /// The UID of the study that bears a name in a namespace now.
     names: HashMap<Key, String>,
     requests: HashMap<Key, BTreeMap<String, RequestRecord>>,
@@ -55,6 +55,17 @@ const MOST_GONE: usize = 1000;
 struct Key {
     namespace: String,
     name: String,
+}
+
+impl Key {
+    /// The study with that UID there.
+    fn of(&self, uid: &str) -> StudyId {
+        StudyId {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            uid: uid.to_owned(),
+        }
+    }
 }
 
 /// A request that is neither admitted nor rejected.
@@ -97,11 +108,11 @@ impl Cache {
         self.inner().entries.values().cloned().collect()
     }
 
-    /// Notes something about the study with that UID. One that is new is announced once there is something to be seen.
-    fn note(&self, uid: &str, note: impl FnOnce(&mut State)) {
+    /// Notes something about a study. One that is new is announced once there is something to be seen.
+    fn note(&self, id: &StudyId, note: impl FnOnce(&mut State)) {
         loop {
-            let new = || Arc::new(Entry::new(uid.to_owned()));
-            let entry = self.inner().entries.entry(uid.to_owned()).or_insert_with(new).clone();
+            let new = || Arc::new(Entry::new(id.clone()));
+            let entry = self.inner().entries.entry(id.clone()).or_insert_with(new).clone();
             let mut state = entry.state();
             if state.is_forgotten {
                 // In between: the next look makes a new one.
@@ -126,7 +137,7 @@ impl Cache {
         let is_empty = state.is_empty();
         if is_empty {
             state.is_forgotten = true;
-            inner.entries.remove(&entry.uid);
+            inner.entries.remove(&entry.id);
         }
         is_empty
     }
@@ -171,8 +182,8 @@ impl Cache {
             inner.names.insert(key.clone(), identity.uid.clone());
             inner.open_requests(&key)
         };
-        let uid = identity.uid.clone();
-        self.note(&uid, |state| {
+        let id = key.of(&identity.uid);
+        self.note(&id, |state| {
             let is_new = state.record.is_none();
             // What cannot be read says nothing of its status either: what is known of that stays.
             let status = match &spec {
@@ -210,7 +221,7 @@ impl Cache {
                 inner.names.remove(&key);
             }
             inner.bury(&identity.uid);
-            inner.entries.get(&identity.uid).cloned()
+            inner.entries.get(&key.of(&identity.uid)).cloned()
         };
         if let Some(entry) = known {
             entry.note(|state| {
@@ -239,9 +250,17 @@ impl Cache {
             return self.take_request(trial, epoch);
         };
         let named = format!("{}-{number}", trial.spec.study_ref.name);
-        let owner = record::owning_study(&trial).filter(|_| trial.metadata.name.as_ref() == Some(&named));
-        if let Some(uid) = owner {
-            self.note(&uid, |state| state.take_trial(number, trial, epoch));
+        if trial.metadata.name.as_ref() != Some(&named) {
+            return;
+        }
+        let key = key_of(&trial);
+        let is_deleted = trial.metadata.deletion_timestamp.is_some();
+        match (record::owning_study(&trial), record::former_study(&trial)) {
+            (Some(uid), _) => self.note(&key.of(&uid), |state| state.take_trial(number, trial, epoch)),
+            // Its study was deleted and it was to stay. Once it is deleted, too, it has to be let go.
+            (None, Some(uid)) if is_deleted => self.note(&key.of(&uid), |state| state.take_trial(number, trial, epoch)),
+            (None, Some(uid)) => self.note_known(&key.of(&uid), |state| state.drop_trial(number)),
+            (None, None) => {}
         }
     }
 
@@ -249,13 +268,12 @@ impl Cache {
     pub fn drop_trial(&self, object: &DeserializeGuard<HyperparameterTrial>) {
         let Ok(trial) = &object.0 else { return };
         self.inner().bury(trial.metadata.uid.as_deref().unwrap_or_default());
-        match (trial.spec.number, record::owning_study(trial)) {
-            (Some(number), Some(uid)) => {
-                let known = self.inner().entries.get(&uid).cloned();
-                if let Some(entry) = known {
-                    entry.note(|state| state.drop_trial(number));
-                }
-            }
+        let owner = record::owning_study(trial).or_else(|| record::former_study(trial));
+        match (trial.spec.number, owner) {
+            (Some(number), Some(uid)) => self.note_known(&key_of(trial).of(&uid), |state| {
+                state.drop_trial(number);
+                state.snapshot.vanished = state.snapshot.vanished.max(number);
+            }),
             (Some(_), None) => {}
             (None, _) => self.drop_request(&key_of(trial), trial.metadata.name.as_deref().unwrap_or_default()),
         }
@@ -305,7 +323,7 @@ impl Cache {
     fn requests_changed(&self, key: &Key) {
         let (requests, entry) = {
             let inner = self.inner();
-            let entry = inner.names.get(key).and_then(|uid| inner.entries.get(uid));
+            let entry = inner.names.get(key).and_then(|uid| inner.entries.get(&key.of(uid)));
             (inner.open_requests(key), entry.cloned())
         };
         if let Some(entry) = entry {
@@ -324,28 +342,24 @@ impl Cache {
 
     /// Takes a Workflow's metadata as they were seen.
     pub fn take_workflow(&self, metadata: &ObjectMeta, epoch: u64) {
-        let Some((uid, name, owner)) = our_workflow(metadata) else {
-            return;
-        };
-        let labels = metadata.labels.clone().unwrap_or_default();
-        let record = WorkflowRecord {
-            owner,
-            version: Version::of(metadata),
-            seen: workflow::seen(&labels),
-            state: None,
-            epoch,
-        };
-        self.note(&uid, |state| state.take_workflow(name, record));
+        if let Some((study, name, owner)) = our_workflow(metadata) {
+            let record = WorkflowRecord::of(metadata, owner, epoch);
+            self.note(&study, |state| state.take_workflow(name, record));
+        }
     }
 
     /// A Workflow is gone.
     pub fn drop_workflow(&self, metadata: &ObjectMeta) {
-        let Some((uid, name, _)) = our_workflow(metadata) else {
-            return;
-        };
-        let known = self.inner().entries.get(&uid).cloned();
+        if let Some((study, name, _)) = our_workflow(metadata) {
+            self.note_known(&study, |state| state.drop_workflow(&name));
+        }
+    }
+
+    /// Notes something about a study of which something is known.
+    fn note_known(&self, id: &StudyId, note: impl FnOnce(&mut State)) {
+        let known = self.inner().entries.get(id).cloned();
         if let Some(entry) = known {
-            entry.note(|state| state.drop_workflow(&name));
+            entry.note(note);
         }
     }
 
@@ -400,11 +414,7 @@ impl Cache {
     /// The studies in a namespace, or all.
     fn entries_in(&self, namespace: Option<&str>) -> Vec<Arc<Entry>> {
         let mut entries = self.entries();
-        entries.retain(|entry| {
-            let state = entry.state();
-            let of = state.record.as_ref().map(|r| r.identity.namespace.as_str());
-            namespace.is_none() || of.is_none() || of == namespace
-        });
+        entries.retain(|entry| namespace.is_none_or(|n| n == entry.id.namespace));
         entries
     }
 }
@@ -438,15 +448,21 @@ fn is_last(metadata: &ObjectMeta) -> bool {
     metadata.deletion_timestamp.is_some() && metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
 }
 
-/// Of a Workflow that may be ours: the study's UID, its own name, the UID of the trial that owns it.
-fn our_workflow(metadata: &ObjectMeta) -> Option<(String, String, String)> {
-    let uid = metadata.labels.as_ref()?.get(STUDY_UID_LABEL)?.clone();
+/// Of a Workflow that may be ours: the study, its own name, the UID of the trial that owns it.
+fn our_workflow(metadata: &ObjectMeta) -> Option<(StudyId, String, String)> {
+    let name = metadata.name.clone()?;
+    let study = StudyId {
+        namespace: metadata.namespace.clone()?,
+        // `<study>-<number>-<attempt>`: a study's name may be longer than a label.
+        name: name.rsplitn(3, '-').nth(2)?.to_owned(),
+        uid: metadata.labels.as_ref()?.get(STUDY_UID_LABEL)?.clone(),
+    };
     let owners = metadata.owner_references.iter().flatten();
     let owner = owners
         .filter(|o| o.kind == "HyperparameterTrial")
         .map(|o| o.uid.clone())
         .next()?;
-    Some((uid, metadata.name.clone()?, owner))
+    Some((study, name, owner))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use kube::{Resource, ResourceExt};
 use crate::{
     api::{HyperparameterStudy, HyperparameterTrial, StudySpec},
     study::{Identity, RunState},
-    workflow::Seen,
+    workflow::{self, STUDY_UID_LABEL, Seen},
 };
 
 /// The finalizer of trials: a trial that a person deletes is ended first, and its number is recorded.
@@ -95,6 +95,11 @@ pub fn owning_study(trial: &HyperparameterTrial) -> Option<String> {
     Some(owner.uid.clone())
 }
 
+/// The UID of the study that created a trial, which was deleted without it.
+pub fn former_study(trial: &HyperparameterTrial) -> Option<String> {
+    trial.labels().get(STUDY_UID_LABEL).cloned()
+}
+
 /// What writes to a trial need.
 #[derive(Clone, Debug, Default)]
 pub struct TrialRecord {
@@ -126,6 +131,17 @@ pub struct WorkflowRecord {
 }
 
 impl WorkflowRecord {
+    /// What is kept of a Workflow that the trial with the UID `owner` owns, as far as its metadata say.
+    pub fn of(metadata: &ObjectMeta, owner: String, epoch: u64) -> Self {
+        Self {
+            owner,
+            version: Version::of(metadata),
+            seen: workflow::seen(&metadata.labels.clone().unwrap_or_default()),
+            state: None,
+            epoch,
+        }
+    }
+
     /// How it stands; what has not been read yet counts as not over.
     pub fn run_state(&self) -> RunState {
         match (self.seen, &self.state) {

@@ -209,7 +209,7 @@ fn a_study_that_is_created_anew_has_none_of_the_old_ones_trials() {
     cache.drop_study(&object.metadata);
     assert!(!cache.forget(&old), "a trial is left");
     cache.take_study(study("two", 50), 1);
-    let new = cache.entries().into_iter().find(|e| e.uid == "two").unwrap();
+    let new = cache.entries().into_iter().find(|e| e.id.uid == "two").unwrap();
     assert!(new.state().snapshot.trials.is_empty());
     old.note(|s| s.drop_trial(1));
     assert!(cache.forget(&old));
@@ -277,4 +277,54 @@ fn what_cannot_be_read_is_known_by_its_name_and_keeps_its_status() {
     let state = entry.state();
     assert_eq!(state.snapshot.status.last_number, 7);
     assert!(state.record.as_ref().unwrap().spec.is_err());
+}
+
+#[test]
+fn what_only_says_that_it_is_a_studys_is_not() {
+    let (cache, entry) = cache();
+    let rename = |namespace: &str, study: &str| {
+        let DeserializeGuard(Ok(mut object)) = trial(2, 20, "Succeeded", 1) else {
+            panic!()
+        };
+        object.metadata.namespace = Some(namespace.to_owned());
+        object.metadata.name = Some(format!("{study}-2"));
+        study.clone_into(&mut object.spec.study_ref.name);
+        DeserializeGuard(Ok(object))
+    };
+    cache.take_trial(rename("elsewhere", "s"), 1);
+    cache.take_trial(rename(NAMESPACE, "other"), 1);
+    assert_eq!(entry.state().snapshot.trials.len(), 1);
+    let mut foreign = workflow("s-1-1", 20, "trial-1", &ended("Failed"));
+    foreign.namespace = Some("elsewhere".to_owned());
+    cache.take_workflow(&foreign, 1);
+    assert_eq!(run(&entry), None);
+    cache.take_trial(rename(NAMESPACE, "s"), 1);
+    assert_eq!(entry.state().snapshot.trials.len(), 2);
+}
+
+#[test]
+fn a_trial_that_outlives_its_study_is_let_go_when_it_is_deleted() {
+    let (cache, entry) = cache();
+    let left = |deleted: bool| {
+        let DeserializeGuard(Ok(mut object)) = trial(1, if deleted { 31 } else { 30 }, "Succeeded", 1) else {
+            panic!()
+        };
+        object.metadata.owner_references = None;
+        object.metadata.labels = Some([(STUDY_UID_LABEL.to_owned(), "one".to_owned())].into());
+        object.metadata.finalizers = Some(vec![TRIAL_FINALIZER.to_owned()]);
+        if deleted {
+            object.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        }
+        DeserializeGuard(Ok(object))
+    };
+    let DeserializeGuard(Ok(object)) = study("one", 29) else {
+        panic!()
+    };
+    cache.drop_study(&object.metadata);
+    cache.take_trial(left(false), 1);
+    assert!(cache.forget(&entry), "nothing of the study is left to be attended to");
+    cache.take_trial(left(true), 1);
+    let entries = cache.entries();
+    let deleted = entries[0].state().deleted_trials();
+    assert_eq!(deleted, [(1, NAMESPACE.to_owned(), "s-1".to_owned())]);
 }

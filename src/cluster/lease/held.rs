@@ -41,6 +41,20 @@ pub struct Held {
     task: AbortOnDropHandle<()>,
 }
 
+/// Whether a Lease is ours, for those who act by it.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    state: watch::Receiver<State>,
+}
+
+impl Holding {
+    /// Whether it is ours at this moment. To be asked before anything is written that another holder could also write: a program that
+    /// was stopped for a while knows it before [`Held::lost`] can tell.
+    pub fn is_held(&self) -> bool {
+        matches!(*self.state.borrow(), State::Held(until) if Instant::now() < until)
+    }
+}
+
 impl Held {
     /// Held by `ours`, which was sent at `sent`.
     pub(super) fn new(lease: Lease, ours: Record, sent: Instant) -> Self {
@@ -59,10 +73,16 @@ impl Held {
         }
     }
 
-    /// Whether it is ours at this moment. To be asked before anything is written that another holder could also write: a program that
-    /// was stopped for a while knows it before [`Held::lost`] can tell.
+    /// Whether it is ours at this moment, see [`Holding::is_held`].
     pub fn is_held(&self) -> bool {
-        matches!(*self.state.borrow(), State::Held(until) if Instant::now() < until)
+        self.holding().is_held()
+    }
+
+    /// What others ask whether it is ours.
+    pub fn holding(&self) -> Holding {
+        Holding {
+            state: self.state.clone(),
+        }
     }
 
     /// Waits until it is not ours any more. Whoever acted by it stops acting then: others may take it soon.
