@@ -92,9 +92,14 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     tokio::spawn(count(context.clone()));
 
     // Everything is seen before the lease is held, so that whoever gets it can act at once.
-    let (synced, _watching) = watch(&context, &options.namespaces);
-    health.set(Stage::Standby);
-    let held = stop.run_until_cancelled(health.during(lease.acquire())).await;
+    let (mut synced, _watching) = watch(&context, &options.namespaces);
+    health.set(Stage::Syncing);
+    let acquiring = async {
+        synced.complete().await;
+        health.set(Stage::Standby);
+        lease.acquire().await
+    };
+    let held = stop.run_until_cancelled(health.during(acquiring)).await;
     let result = match held {
         None => Ok(()),
         Some(held) => {
@@ -208,7 +213,6 @@ async fn act(
     health: &Health,
     stop: &CancellationToken,
 ) {
-    health.set(Stage::Syncing);
     if stop
         .run_until_cancelled(health.during(synced.complete()))
         .await
