@@ -136,7 +136,7 @@ impl Attendance {
         let since = *self.refused_at.get_or_insert(now);
         if later(since, BAD).is_some_and(|due| due <= now) {
             self.refused_at = Some(now);
-            let result = steps::claim(entry, study, access).await;
+            let result = steps::claim(context, entry, study, access).await;
             context.noted(entry, Work::Study, result);
         }
     }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::Client;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use super::telemetry::{Kind, Telemetry};
@@ -159,6 +159,7 @@ impl Context {
             state.worked(work);
             return None;
         };
+        self.telemetry.failed(kind(work), trouble.reason());
         let study = state
             .record
             .as_ref()
@@ -197,19 +198,20 @@ impl Context {
         let (context, entry) = (self.clone(), entry.clone());
         self.tasks.spawn(async move {
             let under_way = UnderWay { entry, work };
-            let start = Instant::now();
-            let result = task.await;
-            let kind = if matches!(work, Work::Trial(_)) {
-                Kind::Trial
-            } else {
-                Kind::Study
-            };
-            let failed = result.as_ref().err().map(Trouble::reason);
-            context.telemetry.reconciled(kind, start.elapsed(), failed);
+            let result = context.telemetry.timed(kind(work), task).await;
             if let Some(wait) = context.noted(&under_way.entry, work, result) {
                 tokio::time::sleep(wait).await;
             }
         });
+    }
+}
+
+/// How a piece of work is counted. What concerns a study as a whole is done in its pass.
+fn kind(work: Work) -> Kind {
+    match work {
+        Work::Trial(_) => Kind::Trial,
+        Work::Results => Kind::Results,
+        Work::Study | Work::Status | Work::Owner => Kind::Study,
     }
 }
 

@@ -57,7 +57,7 @@ pub async fn apply(
             continue;
         }
         match step.action {
-            Action::ClaimFolder => claim(entry, study, &access).await?,
+            Action::ClaimFolder => claim(context, entry, study, &access).await?,
             Action::CreateTrial {
                 number,
                 parameters,
@@ -191,7 +191,7 @@ async fn set_hold(context: &Context, entry: &Entry, study: &Study, wanted: bool)
 ///
 /// # Errors
 /// Storage fails.
-pub async fn claim(entry: &Entry, study: &Study, access: &Access) -> Result<(), Trouble> {
+pub async fn claim(context: &Context, entry: &Entry, study: &Study, access: &Access) -> Result<(), Trouble> {
     let overwrite = study.spec.storage.on_conflict == OnConflict::Overwrite;
     let owner = Owner {
         uid: study.uid.clone(),
@@ -199,9 +199,11 @@ pub async fn claim(entry: &Entry, study: &Study, access: &Access) -> Result<(), 
     };
     let (store, folder) = (store(access)?, folder(study)?);
     if access.makes_bucket {
-        store.create_bucket(&folder).await?;
+        let made = store.create_bucket(&folder);
+        context.telemetry.storage("create_bucket", made).await?;
     }
-    let found = match store.claim(&folder, &owner, overwrite).await {
+    let claimed = store.claim(&folder, &owner, overwrite);
+    let found = match context.telemetry.storage("claim_folder", claimed).await {
         Ok(()) => Folder::Claimed,
         Err(ClaimError::Storage(error)) => return Err(error.into()),
         // Somebody else was at it at that moment; who has it shows the next time.
@@ -265,7 +267,8 @@ async fn write_results(
     let (store, folder) = (store(&access)?, folder(&study)?);
     if !entry.state().knows_reports {
         let snapshot = entry.state().snapshot.clone();
-        let reports = results::reports(store, &folder, &study, &snapshot).await?;
+        let reports = results::reports(store, &folder, &study, &snapshot);
+        let reports = context.telemetry.storage("read_results", reports).await?;
         entry.state().set_reports(reports);
     }
     let snapshot = entry.state().snapshot.clone();
