@@ -56,8 +56,11 @@ pub(super) struct TokenService {
     url: Option<String>,
     session: String,
     /// By role; without one, for the web identity itself. Whoever asks for the same waits for the same answer.
-    given: Quick<HashMap<Option<String>, Arc<Mutex<Option<Answer>>>>>,
+    given: Quick<HashMap<Option<String>, Place>>,
 }
+
+/// Where the last answer is, held by whoever asks.
+type Place = Arc<Mutex<Option<Answer>>>;
 
 /// An answer, and until when it holds.
 struct Answer {
