@@ -15,7 +15,7 @@ async fn studies_and_trials_are_counted_once() {
     lab.finished("s").await;
     let mut standby = lab.controller_with(&["--identity=other"]);
     standby.ready().await;
-    assert_eq!(standby.get("/readyz").await.unwrap().trim(), "standby");
+    assert!(standby.get("/readyz").await.unwrap().starts_with("standby"));
 
     let counted = async || {
         let text = leader.get("/metrics").await.unwrap();
