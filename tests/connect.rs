@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
+#[path = "connect/tokens.rs"]
+mod tokens;
 
 use std::collections::BTreeMap;
 
@@ -416,6 +418,7 @@ async fn own_credentials_serve_where_a_flag_allows_it() {
     let world = World::new("ambient").await;
     let storage = json!({"outputPath": "s3://ml-data/runs", "s3": {"endpoint": "minio.example", "useSDKCreds": true}});
     let settings = |rule: String| Settings {
+        allowed_endpoints: vec!["minio.example".parse().unwrap()],
         ambient_credentials: vec![rule.parse().unwrap()],
         ..world.settings()
     };
@@ -436,6 +439,28 @@ async fn own_credentials_serve_where_a_flag_allows_it() {
         "CredentialsNotAllowed",
         &["--allow-ambient-credentials", &world.study, "s3://ml-data/runs"],
     );
+
+    // A server that the study's author may have made up does not see them.
+    let settings = Settings {
+        ambient_credentials: vec!["*=s3://ml-data/runs".parse().unwrap()],
+        ..world.settings()
+    };
+    let connector = Connector::new(settings, |name| Some(name.to_owned()));
+    for (endpoint, insecure, is_shown) in [
+        ("s3.eu-west-1.amazonaws.com", false, true),
+        ("s3.eu-west-1.amazonaws.com", true, false),
+        ("other.s3.eu-west-1.amazonaws.com", false, false),
+        ("minio.example", false, false),
+    ] {
+        let s3 = json!({"endpoint": endpoint, "insecure": insecure, "useSDKCreds": true, "addressingStyle": "Path"});
+        let storage = json!({"outputPath": "s3://ml-data/runs", "s3": s3});
+        let found = connect(&connector, &world.client, &world.study, storage, None).await;
+        if is_shown {
+            found.unwrap();
+        } else {
+            assert_obstacle(found, "CredentialsNotAllowed", &[endpoint, "--allow-endpoint"]);
+        }
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ mod many;
 mod mending;
 #[path = "controller/stand_in.rs"]
 mod stand_in;
+#[path = "controller/standby.rs"]
+mod standby;
 #[path = "controller/storage.rs"]
 mod storage;
 #[path = "controller/trials.rs"]

@@ -8,10 +8,16 @@ mod support;
 mod admission;
 #[path = "install/cluster.rs"]
 mod cluster;
+#[path = "install/docs.rs"]
+mod docs;
 #[path = "install/image.rs"]
 mod image;
 #[path = "install/objects.rs"]
 mod objects;
+#[path = "install/owning.rs"]
+mod owning;
+#[path = "install/parts.rs"]
+mod parts;
 #[path = "install/release.rs"]
 mod release;
 #[path = "install/rights.rs"]

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use kube::Client;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::telemetry::{Kind, Telemetry};
@@ -189,6 +189,7 @@ impl Context {
             state.worked(work);
             return None;
         };
+        self.telemetry.failed(kind(work), trouble.reason());
         let study = state
             .record
             .as_ref()
@@ -229,21 +230,23 @@ impl Context {
         let (context, entry) = (self.clone(), entry.clone());
         self.tasks.spawn(async move {
             let under_way = UnderWay { entry, work };
-            let start = Instant::now();
+            let task = context.telemetry.timed(kind(work), task);
             let Some(result) = context.halted.run_until_cancelled(task).await else {
                 return;
             };
-            let kind = if matches!(work, Work::Trial(_)) {
-                Kind::Trial
-            } else {
-                Kind::Study
-            };
-            let failed = result.as_ref().err().map(Trouble::reason);
-            context.telemetry.reconciled(kind, start.elapsed(), failed);
             if let Some(wait) = context.noted(&under_way.entry, work, result) {
                 context.stopping.run_until_cancelled(tokio::time::sleep(wait)).await;
             }
         });
+    }
+}
+
+/// How a piece of work is counted. What concerns a study as a whole is done in its pass.
+fn kind(work: Work) -> Kind {
+    match work {
+        Work::Trial(_) => Kind::Trial,
+        Work::Results => Kind::Results,
+        Work::Study | Work::Status | Work::Owner => Kind::Study,
     }
 }
 

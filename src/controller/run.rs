@@ -17,7 +17,7 @@ use super::{
     http::{self, Health, HttpArgs, Stage},
     logging::{self, LogArgs},
     study,
-    telemetry::Telemetry,
+    telemetry::{Kind, Telemetry},
 };
 use crate::cluster::{
     cache::Entry,
@@ -89,7 +89,6 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     context.instance_id = options.instance_id;
     let context = Arc::new(context);
     tokio::spawn(publishing);
-    tokio::spawn(count(context.clone()));
 
     // Everything is seen before the lease is held, so that whoever gets it can act at once.
     let (mut synced, _watching) = watch(&context, &options.namespaces);
@@ -106,6 +105,8 @@ pub async fn run(options: Options) -> Result<(), RunError> {
             telemetry.set_leader(true);
             // It is got once.
             let _ = context.holding.set(held.holding());
+            // A standby says nothing of them, so that sums over controllers are right.
+            tokio::spawn(count(context.clone()));
             let acting = async {
                 act(&context, news, synced, &health, &stop).await;
                 finish(&context, &health).await;
@@ -241,7 +242,8 @@ async fn finish(context: &Context, health: &Health) {
 async fn attend(context: Arc<Context>, entry: Arc<Entry>, stop: CancellationToken) {
     let mut own = Attendance::default();
     loop {
-        let again = study::reconcile(&context, &entry, &mut own).await;
+        let pass = study::reconcile(&context, &entry, &mut own);
+        let again = context.telemetry.timed(Kind::Study, pass).await;
         if entry.state().is_empty() && context.cache.forget(&entry) {
             return;
         }

@@ -249,7 +249,8 @@ pub async fn claim(context: &Context, entry: &Entry, study: &Study, access: &Acc
         let made = store.create_bucket(&folder);
         context.telemetry.storage("create_bucket", made).await?;
     }
-    let found = match store.claim(&folder, &owner, overwrite).await {
+    let claimed = store.claim(&folder, &owner, overwrite);
+    let found = match context.telemetry.storage("claim_folder", claimed).await {
         Ok(()) => Folder::Claimed,
         Err(ClaimError::Storage(error)) => return Err(error.into()),
         // Somebody else was at it at that moment; who has it shows the next time.
@@ -320,7 +321,8 @@ async fn write_results(
     let (store, folder) = (store(&access)?, folder(&study)?);
     if !entry.state().knows_reports {
         let snapshot = entry.state().snapshot.clone();
-        let reports = results::reports(store, &folder, &study, &snapshot).await?;
+        let reports = results::reports(store, &folder, &study, &snapshot);
+        let reports = context.telemetry.storage("read_results", reports).await?;
         entry.state().set_reports(reports);
     }
     let snapshot = entry.state().snapshot.clone();

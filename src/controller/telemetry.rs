@@ -15,12 +15,11 @@ use tokio::time::Instant;
 use crate::{
     api::{StudyPhase, TrialPhase},
     cluster::events::Outcomes,
-    storage::StorageError,
 };
 
 pub use calls::{Calls, Counted};
-pub use labels::Kind;
 use labels::{EventLabels, KindLabels, OperationLabels, PhaseLabels, ReasonLabels, RequestLabels, StorageLabels};
+pub use labels::{Kind, Outcome};
 
 /// The media type of [`Telemetry::encode`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -80,12 +79,12 @@ impl Telemetry {
             leader.clone(),
         );
         let passes = timer();
-        let help = "Time of a pass over a study, or of a step of a trial";
+        let help = "Time of a pass over a study, of a step of a trial, or of writing results";
         registry.register_with_unit("reconcile_duration", help, Unit::Seconds, passes.clone());
         let errors = Family::default();
         registry.register(
             "reconcile_errors",
-            "Passes and steps that failed, by reason",
+            "What failed in passes, steps and the writing of results, by reason",
             errors.clone(),
         );
         let suggestions = Histogram::new(BOUNDS);
@@ -132,14 +131,18 @@ impl Telemetry {
         self.leader.set(is_leader.into());
     }
 
-    /// A pass over a study, or a step of a trial, is done; where it failed, with a word for why. There are few such words.
-    pub fn reconciled(&self, kind: Kind, took: Duration, failed: Option<&'static str>) {
-        self.passes
-            .get_or_create(&KindLabels { kind })
-            .observe(took.as_secs_f64());
-        if let Some(reason) = failed {
-            self.errors.get_or_create(&ReasonLabels { kind, reason }).inc();
-        }
+    /// Does a pass over a study or other work of its kind, and times it.
+    pub async fn timed<T>(&self, kind: Kind, work: impl Future<Output = T>) -> T {
+        let start = Instant::now();
+        let result = work.await;
+        let took = start.elapsed().as_secs_f64();
+        self.passes.get_or_create(&KindLabels { kind }).observe(took);
+        result
+    }
+
+    /// Something of that kind failed, with a word for why. There are few such words.
+    pub fn failed(&self, kind: Kind, reason: &'static str) {
+        self.errors.get_or_create(&ReasonLabels { kind, reason }).inc();
     }
 
     /// A study's next steps are planned.
@@ -151,14 +154,14 @@ impl Telemetry {
     ///
     /// # Errors
     /// What it fails with itself.
-    pub async fn storage<T>(
+    pub async fn storage<T, E: Outcome>(
         &self,
         operation: &'static str,
-        work: impl Future<Output = Result<T, StorageError>>,
-    ) -> Result<T, StorageError> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let start = Instant::now();
         let result = work.await;
-        let outcome = result.as_ref().map_or_else(labels::outcome, |_| "Done");
+        let outcome = result.as_ref().map_or_else(E::outcome, |_| "Done");
         self.storage.get_or_create(&StorageLabels { operation, outcome }).inc();
         let time = self.storage_time.get_or_create(&OperationLabels { operation });
         time.observe(start.elapsed().as_secs_f64());

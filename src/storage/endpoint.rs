@@ -100,11 +100,22 @@ impl Server {
             .strip_suffix(".amazonaws.com")
             .or_else(|| self.host.strip_suffix(".amazonaws.com.cn"))?;
         let rest = rest.strip_prefix("s3")?.strip_prefix(['.', '-'])?;
+        let rest = rest.strip_prefix("fips.").unwrap_or(rest);
         let region = rest.strip_prefix("dualstack.").unwrap_or(rest);
         let is_region = region.split('-').count() >= 3
             && !region.contains('.')
             && region.bytes().last().is_some_and(|c| c.is_ascii_digit());
         is_region.then_some(region)
+    }
+
+    /// Whether it is one of Amazon's own.
+    pub fn is_amazon(&self) -> bool {
+        is_amazon(&self.host)
+    }
+
+    /// Whether it is Amazon's S3, under a name that has no bucket in it.
+    pub fn is_amazon_s3(&self) -> bool {
+        self.host == "s3.amazonaws.com" || self.amazon_region().is_some()
     }
 }
 
@@ -229,6 +240,8 @@ mod tests {
             ("s3.dualstack.us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
             ("s3.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
             ("s3-accelerate.amazonaws.com", None),
+            ("s3-fips.us-east-2.amazonaws.com", Some("us-east-2")),
+            ("other.s3.eu-west-1.amazonaws.com", None),
             ("s3.eu-west-1.example.com", None),
         ] {
             assert_eq!(Server::read(host).unwrap().amazon_region(), region, "{host}");

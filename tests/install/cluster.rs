@@ -92,7 +92,7 @@ pub async fn until(condition: impl AsyncFn() -> bool) {
     tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap();
 }
 
-async fn established(client: &Client, name: &str) {
+pub async fn established(client: &Client, name: &str) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let plural = name.split('.').next().unwrap();
     let served = format!("/apis/hyperstudy.dev/v1alpha1/{plural}");
@@ -113,7 +113,7 @@ pub fn named(api_version: &str, kind: &str, name: &str) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}})
 }
 
-async fn bind(client: &Client, user: &str, namespace: &str, role: &str) {
+pub async fn bind(client: &Client, user: &str, namespace: &str, role: &str) {
     let mut binding = named("rbac.authorization.k8s.io/v1", "RoleBinding", &format!("{user}-{role}"));
     binding["metadata"]["namespace"] = json!(namespace);
     binding["roleRef"] = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role});

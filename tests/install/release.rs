@@ -1,7 +1,8 @@
 //! The chart as Helm really installs it, serving one namespace, and as it goes again.
 
-use std::fs;
+use std::{fs, time::Duration};
 
+use hyperstudy::cluster::lease::Lease;
 use serde_json::json;
 
 use crate::{
@@ -42,7 +43,7 @@ async fn a_release_serves_one_namespace_and_goes_without_a_trace() {
     for (namespace, rights) in [
         ("team-a", &[rights::SERVED][..]),
         ("team-b", &[]),
-        ("tuning", &[rights::OWN]),
+        ("tuning", &[rights::OWN_OF_A]),
         ("argo", &[rights::ARGO]),
     ] {
         let role_is_seen = async || match rights {
@@ -72,7 +73,13 @@ async fn a_release_serves_one_namespace_and_goes_without_a_trace() {
     );
     assert_eq!(refusal("team-b").await, None);
 
-    // An upgrade changes what is there.
+    // It gets the lease that the chart brings, by what it may do.
+    let lease = Lease::new(controller, "tuning", "a-hyperstudy", "pod");
+    let held = tokio::time::timeout(Duration::from_secs(60), lease.acquire())
+        .await
+        .unwrap();
+
+    // An upgrade changes what is there, but not who holds the lease.
     helm(
         &[
             &["upgrade", "a", "charts/hyperstudy", "--set", "replicas=2"][..],
@@ -84,6 +91,11 @@ async fn a_release_serves_one_namespace_and_goes_without_a_trace() {
     let deployment = objects.iter().find(|o| o["kind"] == "Deployment").unwrap();
     let stored = api(&client, deployment).get("a-hyperstudy").await.unwrap();
     assert_eq!(stored.data["spec"]["replicas"], 2);
+    let record = objects.iter().find(|o| o["kind"] == "Lease").unwrap();
+    let stored = api(&client, record).get("a-hyperstudy").await.unwrap();
+    assert_eq!(stored.data["spec"]["holderIdentity"], "pod");
+    assert!(held.is_held());
+    drop(held);
 
     helm(&["uninstall", "a"]);
     for object in objects {
@@ -93,8 +105,10 @@ async fn a_release_serves_one_namespace_and_goes_without_a_trace() {
         let stays = object["kind"] == "CustomResourceDefinition";
         assert_eq!(left.is_some(), stays, "{name}: {left:?}");
     }
-    let mut secrets = named("v1", "Secret", "");
-    secrets["metadata"]["namespace"] = json!("tuning");
-    let left = api(&client, &secrets).list(&Default::default()).await.unwrap();
-    assert!(left.items.is_empty(), "{:?}", left.items);
+    for (version, kind) in [("v1", "Secret"), ("coordination.k8s.io/v1", "Lease")] {
+        let mut all = named(version, kind, "");
+        all["metadata"]["namespace"] = json!("tuning");
+        let left = api(&client, &all).list(&Default::default()).await.unwrap();
+        assert!(left.items.is_empty(), "{:?}", left.items);
+    }
 }

@@ -16,7 +16,7 @@ const VERBS: [&str; 8] = [
 ];
 
 /// What is asked about: everything that anybody here may do something with, and what would be dangerous.
-const RESOURCES: [(&str, &str); 35] = [
+const RESOURCES: [(&str, &str); 37] = [
     ("hyperstudy.dev", "hyperparameterstudies"),
     ("hyperstudy.dev", "hyperparameterstudies/status"),
     ("hyperstudy.dev", "hyperparameterstudies/finalizers"),
@@ -46,6 +46,8 @@ const RESOURCES: [(&str, &str); 35] = [
     ("apps", "deployments"),
     ("batch", "jobs"),
     ("coordination.k8s.io", "leases"),
+    ("coordination.k8s.io", "leases:hyperstudy"),
+    ("coordination.k8s.io", "leases:a-hyperstudy"),
     ("rbac.authorization.k8s.io", "roles"),
     ("rbac.authorization.k8s.io", "rolebindings"),
     ("rbac.authorization.k8s.io", "clusterroles"),
@@ -64,7 +66,6 @@ pub const SERVED: Rights = &[
     ("hyperparameterstudies/finalizers", "update"),
     ("hyperparametertrials", "get list watch create patch"),
     ("hyperparametertrials/status", "patch"),
-    ("hyperparametertrials/finalizers", "update"),
     ("workflows", "get list watch create patch"),
     ("workflowtemplates", "get"),
     ("secrets", "get"),
@@ -75,8 +76,19 @@ pub const SERVED: Rights = &[
     (" events", "get create patch"),
 ];
 
-/// The controller, in its own namespace, beside what it may do where it serves.
-pub const OWN: Rights = &[("leases", "get create update")];
+/// The controller of the manifests, in its own namespace, beside what it may do where it serves. What it may create cannot be told by name.
+pub const OWN: Rights = &[
+    ("leases", "create"),
+    ("leases:hyperstudy", "get create update"),
+    ("leases:a-hyperstudy", "create"),
+];
+
+/// The controller of the release `a`, in its own namespace.
+pub const OWN_OF_A: Rights = &[
+    ("leases", "create"),
+    ("leases:hyperstudy", "create"),
+    ("leases:a-hyperstudy", "get create update"),
+];
 
 /// The controller of one namespace, in Argo's.
 pub const ARGO: Rights = &[

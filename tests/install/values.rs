@@ -1,5 +1,7 @@
 //! The chart's values: each does what it says, and what is wrong is refused before anything is installed.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::objects::{all_values, chart, find};
@@ -14,6 +16,7 @@ fn values_that_are_wrong_are_refused() {
         (json!({"scope": "Cluster"}), "/scope"),
         (json!({"scope": "namespace", "namespace": "Team A"}), "/namespace"),
         (json!({"scope": "namespace", "namespace": "a,b"}), "/namespace"),
+        (json!({"install": "everything"}), "/install"),
         // A cluster-wide installation serves every namespace.
         (json!({"namespace": "team-a"}), "/scope"),
         (json!({"clusterWorkflowTemplates": "yes"}), "/clusterWorkflowTemplates"),
@@ -52,6 +55,7 @@ fn values_that_are_wrong_are_refused() {
         (json!({"extraArgs": [{"a": 1}]}), "/extraArgs/0"),
         // These have values of their own, by which the roles go.
         (json!({"extraArgs": ["--namespace=x"]}), "/extraArgs/0"),
+        (json!({"extraArgs": ["--lease-name=x"]}), "/extraArgs/0"),
         (
             json!({"extraArgs": ["--ok", "--argo-namespace", "--x"]}),
             "/extraArgs/1",
@@ -111,6 +115,7 @@ fn every_value_does_what_it_says() {
         container("/args"),
         json!([
             "controller",
+            "--lease-name=tuning-hyperstudy",
             "--namespace=served",
             "--argo-namespace=argo-system",
             "--argo-configmap=argo-config",
@@ -173,4 +178,31 @@ fn one_namespace_can_be_served_without_anything_cluster_wide() {
         .map(|o| o["metadata"]["name"].clone())
         .collect();
     assert_eq!(roles, ["tuning-hyperstudy", "tuning-hyperstudy-lease"].map(Value::from));
+}
+
+/// Several releases, each for a namespace of its own, may be in one namespace: nothing of theirs has the same name, their leases neither.
+#[test]
+fn releases_beside_each_other_share_nothing() {
+    let mut names = BTreeSet::new();
+    for (release, served) in [("a", "team-a"), ("b", "team-b"), ("c", "team-c")] {
+        let objects = chart(release, "tuning", &json!({"scope": "namespace", "namespace": served})).unwrap();
+        for object in objects.iter().filter(|o| o["kind"] != "CustomResourceDefinition") {
+            let metadata = &object["metadata"];
+            let name = ["kind", "namespace", "name"].map(|key| match key {
+                "kind" => object[key].to_string(),
+                _ => metadata[key].to_string(),
+            });
+            assert!(names.insert(name.clone()), "{name:?}");
+        }
+        let name = format!("{release}-hyperstudy");
+        assert!(find(&objects, "Lease", &name).is_some(), "{name}");
+        let args = find(&objects, "Deployment", &name).unwrap();
+        let args = args["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+        assert!(
+            args.unwrap().contains(&json!(format!("--lease-name={name}"))),
+            "{args:?}"
+        );
+        let role = find(&objects, "Role", &format!("{name}-lease")).unwrap();
+        assert_eq!(role["rules"][0]["resourceNames"], json!([name]));
+    }
 }

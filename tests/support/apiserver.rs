@@ -58,17 +58,25 @@ impl ApiServer {
     /// The server of this test program, started by whoever asks first, ended with the program.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<ApiServer> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let mut problem = String::new();
-            // Another program may take a port between its choice and its use.
-            for _ in 0..3 {
-                match Self::start() {
-                    Ok(server) => return server,
-                    Err(e) => problem = e,
-                }
+        SHARED.get_or_init(|| Self::started(&[]))
+    }
+
+    /// Another one, where it takes a right of its own to be the owner that an object's deletion waits for.
+    pub fn that_guards_owning() -> &'static Self {
+        static SHARED: OnceLock<ApiServer> = OnceLock::new();
+        SHARED.get_or_init(|| Self::started(&["--enable-admission-plugins=OwnerReferencesPermissionEnforcement"]))
+    }
+
+    fn started(more: &[&str]) -> Self {
+        let mut problem = String::new();
+        // Another program may take a port between its choice and its use.
+        for _ in 0..3 {
+            match Self::start(more) {
+                Ok(server) => return server,
+                Err(e) => problem = e,
             }
-            panic!("no API server: {problem}")
-        })
+        }
+        panic!("no API server: {problem}")
     }
 
     /// A client that may do everything. Each test needs one of its own, as a client lives in its test's runtime.
@@ -107,7 +115,7 @@ impl ApiServer {
         Client::try_from(config).unwrap()
     }
 
-    fn start() -> Result<Self, String> {
+    fn start(more: &[&str]) -> Result<Self, String> {
         let say = |e: io::Error| e.to_string();
         let [client, peer, secure] = programs::free_ports().map_err(say)?;
 
@@ -134,7 +142,7 @@ impl ApiServer {
         let audit = own.join("audit.log");
         // The server makes this key for itself; nobody asks for service account tokens here.
         let key = own.join("apiserver.key");
-        let arguments = [
+        let mut arguments = vec![
             format!("--etcd-servers={}", at(client)),
             "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={secure}"),
@@ -151,6 +159,7 @@ impl ApiServer {
             // One file, in MiB.
             "--audit-log-maxsize=100000".to_owned(),
         ];
+        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let mut apiserver = Running::start(&programs::server("kube-apiserver"), &arguments, &own).map_err(say)?;
 
         let url = format!("https://127.0.0.1:{secure}");

@@ -48,9 +48,9 @@ subjects:
 - apiGroups: [hyperstudy.dev]
   resources: [hyperparameterstudies/status, hyperparametertrials/status]
   verbs: [patch]
-# An owner's deletion waits for what it owns; where the API server guards that, owning takes this.
+# A study's deletion waits for its trials; where the API server guards that, owning them takes this.
 - apiGroups: [hyperstudy.dev]
-  resources: [hyperparameterstudies/finalizers, hyperparametertrials/finalizers]
+  resources: [hyperparameterstudies/finalizers]
   verbs: [update]
 - apiGroups: [argoproj.io]
   resources: [workflows]

@@ -2,8 +2,17 @@
 
 use std::fmt;
 
-use super::{super::Obstacle, objects::Reader, obstacle, settings::Settings};
-use crate::{api::S3, storage::Location};
+use super::{
+    super::Obstacle,
+    objects::Reader,
+    obstacle, server,
+    settings::{AmbientRule, Settings},
+    tokens::{Proof, TokenService, WebIdentity},
+};
+use crate::{
+    api::S3,
+    storage::{Location, Server},
+};
 
 /// An access key with its secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,20 +29,19 @@ impl fmt::Debug for Credentials {
 }
 
 /// What the controller has of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) enum Ambient {
     /// Nothing.
     #[default]
     Nothing,
-    /// Keys in its environment.
-    Keys(Credentials),
-    /// Something that keys would have to be asked for with, such as a web identity.
+    /// Keys or a web identity in its environment, and the service that gives out others for them.
+    Proof(TokenService),
+    /// A service of the platform that keys would have to be asked from.
     Indirect,
 }
 
-/// Variables that stand for credentials which have to be fetched first.
-const INDIRECT: [&str; 3] = [
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
+/// Variables that stand for such a service.
+const INDIRECT: [&str; 2] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
@@ -45,15 +53,24 @@ impl Ambient {
             return Self::Nothing;
         }
         let get = |name: &str| variable(name).filter(|value| !value.is_empty());
-        match (get("AWS_ACCESS_KEY_ID"), get("AWS_SECRET_ACCESS_KEY")) {
-            (Some(access_key), Some(secret_key)) => Self::Keys(Credentials {
+        let both = |one, other| get(one).zip(get(other));
+        let proof = if let Some((access_key, secret_key)) = both("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") {
+            Proof::Keys(Credentials {
                 access_key,
                 secret_key,
                 session_token: get("AWS_SESSION_TOKEN"),
-            }),
-            _ if INDIRECT.into_iter().any(|name| get(name).is_some()) => Self::Indirect,
-            _ => Self::Nothing,
-        }
+            })
+        } else if let Some((token_file, role)) = both("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN") {
+            Proof::Web(WebIdentity {
+                token_file: token_file.into(),
+                role,
+            })
+        } else if INDIRECT.into_iter().any(|name| get(name).is_some()) {
+            return Self::Indirect;
+        } else {
+            return Self::Nothing;
+        };
+        Self::Proof(TokenService::new(proof, variable))
     }
 }
 
@@ -61,6 +78,8 @@ impl Ambient {
 pub(super) struct Use<'a> {
     pub namespace: &'a str,
     pub output: &'a Location,
+    /// The server that is to be asked with them.
+    pub server: &'a Server,
     /// What asks for them, as a phrase.
     pub origin: &'a str,
 }
@@ -86,7 +105,7 @@ pub(super) async fn find(
                 session_token,
             })
         }
-        (None, None) => own(settings, ambient, s3, role, to),
+        (None, None) => own(settings, ambient, s3, role, to).await,
         _ => Err(obstacle(
             "CredentialsMissing",
             format!(
@@ -98,7 +117,7 @@ pub(super) async fn find(
 }
 
 /// The controller's own, where they may serve these files.
-fn own(
+async fn own(
     settings: &Settings,
     ambient: &Ambient,
     s3: &S3,
@@ -108,27 +127,25 @@ fn own(
     let Use {
         namespace,
         output,
+        server,
         origin,
     } = to;
     let keys = "give it `accessKeySecret` and `secretKeySecret`, or give the study `storage.s3` with them";
-    if role.is_some() {
+    let (is_asked, what) = match role {
+        Some(_) => (
+            true,
+            "wants a role to be assumed (`roleARN`) by hyperstudy's own credentials",
+        ),
+        None if s3.use_sdk_creds => (
+            true,
+            "wants the credentials of hyperstudy's own surroundings (`useSDKCreds`)",
+        ),
+        None => (false, "names no credentials"),
+    };
+    let is_allowed = |rule: &AmbientRule| rule.allows(namespace, output);
+    if !settings.ambient_credentials.iter().any(is_allowed) {
         return Err(obstacle(
-            "CredentialsNotSupported",
-            format!("{origin} wants a role to be assumed (`roleARN`), which hyperstudy cannot do: {keys}"),
-        ));
-    }
-    if !settings
-        .ambient_credentials
-        .iter()
-        .any(|rule| rule.allows(namespace, output))
-    {
-        let what = if s3.use_sdk_creds {
-            "wants the credentials of hyperstudy's own surroundings (`useSDKCreds`)"
-        } else {
-            "names no credentials"
-        };
-        return Err(obstacle(
-            if s3.use_sdk_creds {
+            if is_asked {
                 "CredentialsNotAllowed"
             } else {
                 "CredentialsMissing"
@@ -139,126 +156,37 @@ fn own(
             ),
         ));
     }
+    if !server::may_be_shown_own_credentials(settings, server, s3.insecure) {
+        return Err(obstacle(
+            "CredentialsNotAllowed",
+            format!(
+                "{origin} {what}, which are not shown to the S3 server `{server}`: {keys}. Credentials of hyperstudy's own go to Amazon's \
+                 servers, named as `s3.REGION.amazonaws.com` and asked over TLS, and to others only where its controller is started with \
+                 --allow-endpoint {server}"
+            ),
+        ));
+    }
     match ambient {
-        Ambient::Keys(keys) => Ok(keys.clone()),
+        Ambient::Proof(service) => service
+            .credentials(role)
+            .await
+            .map_err(|why| obstacle("CredentialsRefused", format!("{origin} {what}, but {why}"))),
         Ambient::Indirect => Err(obstacle(
             "CredentialsNotSupported",
             format!(
-                "{origin} wants the credentials of hyperstudy's own surroundings, where there is a web identity or a service of the cloud \
-                 that gives them out, which hyperstudy cannot use: {keys}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the \
-                 controller's environment"
+                "{origin} {what}. There is a service of the platform that gives them out, which hyperstudy cannot use: {keys}, or {ENVIRONMENT}"
             ),
         )),
         Ambient::Nothing => Err(obstacle(
             "CredentialsMissing",
-            format!(
-                "{origin} wants the credentials of hyperstudy's own surroundings, where there are none: {keys}, or set AWS_ACCESS_KEY_ID \
-                 and AWS_SECRET_ACCESS_KEY in the controller's environment"
-            ),
+            format!("{origin} {what}, and hyperstudy's surroundings have none: {keys}, or {ENVIRONMENT}"),
         )),
     }
 }
 
+/// What whoever runs the controller can do.
+const ENVIRONMENT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, in the \
+                           controller's environment";
+
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use super::*;
-
-    fn settings(rule: Option<&str>) -> Settings {
-        Settings {
-            ambient_credentials: rule.map(|rule| rule.parse().unwrap()).into_iter().collect(),
-            ..Settings::default()
-        }
-    }
-
-    fn keys() -> Ambient {
-        Ambient::of(&settings(Some("*=s3://bucket")), |name| Some(format!("my {name}")))
-    }
-
-    #[test]
-    fn the_environment_is_asked_only_where_it_is_allowed() {
-        assert_eq!(
-            Ambient::of(&settings(None), |name| panic!("asked for {name}")),
-            Ambient::Nothing
-        );
-        let Ambient::Keys(found) = keys() else { panic!() };
-        assert_eq!(found.access_key, "my AWS_ACCESS_KEY_ID");
-        assert_eq!(found.session_token.as_deref(), Some("my AWS_SESSION_TOKEN"));
-        let of = |set: &'static [&str]| {
-            Ambient::of(&settings(Some("*=s3://bucket")), |name| {
-                set.contains(&name).then(|| "x".to_owned())
-            })
-        };
-        assert_eq!(of(&[]), Ambient::Nothing);
-        assert_eq!(of(&["AWS_ACCESS_KEY_ID"]), Ambient::Nothing);
-        assert_eq!(of(&["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"]), Ambient::Indirect);
-    }
-
-    #[test]
-    fn own_credentials_serve_only_what_was_allowed() {
-        let (one, two): (Location, Location) = (
-            "s3://bucket/runs/a".parse().unwrap(),
-            "s3://bucket/other".parse().unwrap(),
-        );
-        let (wanted, nothing) = (
-            S3 {
-                use_sdk_creds: true,
-                ..S3::default()
-            },
-            S3::default(),
-        );
-        let (none, rule) = (settings(None), settings(Some("ml=s3://bucket/runs")));
-        for (settings, ambient, s3, role, namespace, output, reason) in [
-            (&rule, keys(), &wanted, None, "ml", &one, None),
-            // As Argo: nothing said is the same.
-            (&rule, keys(), &nothing, None, "ml", &one, None),
-            (&rule, keys(), &wanted, None, "ml", &two, Some("CredentialsNotAllowed")),
-            (
-                &rule,
-                keys(),
-                &wanted,
-                None,
-                "other",
-                &one,
-                Some("CredentialsNotAllowed"),
-            ),
-            (&none, keys(), &wanted, None, "ml", &one, Some("CredentialsNotAllowed")),
-            (&none, keys(), &nothing, None, "ml", &one, Some("CredentialsMissing")),
-            (
-                &rule,
-                Ambient::Nothing,
-                &wanted,
-                None,
-                "ml",
-                &one,
-                Some("CredentialsMissing"),
-            ),
-            (
-                &rule,
-                Ambient::Indirect,
-                &wanted,
-                None,
-                "ml",
-                &one,
-                Some("CredentialsNotSupported"),
-            ),
-            (
-                &rule,
-                keys(),
-                &wanted,
-                Some("arn:x"),
-                "ml",
-                &one,
-                Some("CredentialsNotSupported"),
-            ),
-        ] {
-            let to = Use {
-                namespace,
-                output,
-                origin: "it",
-            };
-            let found = own(settings, &ambient, s3, role, &to);
-            assert_eq!(found.err().map(|e| e.reason).as_deref(), reason, "{namespace} {output}");
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ mod objects;
 mod repository;
 mod server;
 mod settings;
+mod tokens;
 
 use std::{
     collections::HashMap,
@@ -132,6 +133,7 @@ impl Connector {
         let to = Use {
             namespace,
             output: &output,
+            server: &server,
             origin: &origin,
         };
         let ambient = &self.shared.ambient;

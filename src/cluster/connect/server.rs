@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The region where none is given.
-const REGION: &str = "us-east-1";
+pub(super) const REGION: &str = "us-east-1";
 
 /// The server that `s3` names, if it may be used. `origin` is where it is named.
 pub(super) fn find(settings: &Settings, s3: &S3, origin: &str) -> Result<Server, Obstacle> {
@@ -41,6 +41,18 @@ pub(super) fn find(settings: &Settings, s3: &S3, origin: &str) -> Result<Server,
         return refused("which is a loopback or link-local address");
     }
     Ok(server)
+}
+
+/// Whether requests that are signed with the controller's own credentials may go there. Whoever writes a study names the server, so that
+/// it could be anybody's, and a name with a bucket in it would make the allowed bucket a folder in that one.
+pub(super) fn may_be_shown_own_credentials(settings: &Settings, server: &Server, insecure: bool) -> bool {
+    let port = server.port.unwrap_or(if insecure { 80 } else { 443 });
+    let is_named = settings.allowed_endpoints.iter().any(|rule| rule.names(server, port));
+    if server.is_amazon() {
+        !insecure && (is_named || server.is_amazon_s3() && port == 443)
+    } else {
+        is_named
+    }
 }
 
 /// The region that requests are signed for.
@@ -101,6 +113,49 @@ pub(super) async fn encryption(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+
+    #[test]
+    fn own_credentials_are_shown_to_amazon_and_to_servers_that_a_flag_names() {
+        for (allowed, endpoint, insecure, shown) in [
+            (&[][..], "s3.amazonaws.com", false, true),
+            (&[], "S3.eu-west-1.amazonaws.com:443", false, true),
+            (&[], "s3.dualstack.eu-west-1.amazonaws.com", false, true),
+            (&[], "s3-fips.us-gov-west-1.amazonaws.com", false, true),
+            (&[], "s3.cn-north-1.amazonaws.com.cn", false, true),
+            (&[], "s3.amazonaws.com", true, false),
+            (&[], "s3.amazonaws.com:8443", false, false),
+            // Its bucket would be `other`, whatever the path says.
+            (&[], "other.s3.amazonaws.com", false, false),
+            (&[], "other.s3.eu-west-1.amazonaws.com", false, false),
+            (&[], "x.execute-api.eu-west-1.amazonaws.com", false, false),
+            (&[], "ec2-1-2-3-4.compute-1.amazonaws.com", false, false),
+            (&[], "amazonaws.com", false, false),
+            (&[], "s3.eu-west-1.amazonaws.com.example.org", false, false),
+            (&[], "s3.example.org", false, false),
+            (&[], "minio.storage:9000", true, false),
+            (&["minio.storage:9000"], "minio.storage:9000", true, true),
+            (&["minio.storage:9000"], "minio.storage:9001", true, false),
+            (&["minio.storage"], "s3.amazonaws.com", false, true),
+            (&["s3.amazonaws.com"], "s3.amazonaws.com", true, false),
+            (
+                &["bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com"],
+                "bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com",
+                false,
+                true,
+            ),
+        ] {
+            let settings = Settings {
+                allowed_endpoints: allowed.iter().map(|rule| rule.parse().unwrap()).collect(),
+                ..Settings::default()
+            };
+            let server = Server::read(endpoint).unwrap();
+            assert_eq!(
+                may_be_shown_own_credentials(&settings, &server, insecure),
+                shown,
+                "{endpoint} {insecure} {allowed:?}"
+            );
+        }
+    }
 
     #[test]
     fn servers_are_refused_unless_allowed() {

@@ -17,8 +17,9 @@ pub struct Settings {
     /// but loopback and link-local addresses.
     #[arg(long = "allow-endpoint", value_name = "HOST[:PORT]")]
     pub allowed_endpoints: Vec<AllowedEndpoint>,
-    /// Lets studies of a namespace (`*`: of any) use the AWS credentials in the controller's own environment for files below a
-    /// path, e.g. `ml=s3://bucket/prefix`; to be repeated. Without it they serve no study.
+    /// Lets studies of a namespace (`*`: of any) use the controller's own AWS credentials (keys or a web identity in its environment,
+    /// roles that these may assume) for files below a path, e.g. `ml=s3://bucket/prefix`, at Amazon or at a server that
+    /// --allow-endpoint names; to be repeated. Without it they serve no study.
     #[arg(long = "allow-ambient-credentials", value_name = "NAMESPACE=s3://BUCKET/PREFIX")]
     pub ambient_credentials: Vec<AmbientRule>,
 }

@@ -68,13 +68,14 @@ impl Timing {
 /// The flags of the lease.
 #[derive(clap::Args, Clone, Debug)]
 pub struct LeaseArgs {
-    /// The namespace of the Lease by which one controller acts at a time. Default: the controller's own.
+    /// The namespace of the Lease by which one controller acts at a time. Default: $POD_NAMESPACE, else the controller's own.
     #[arg(long, value_name = "NAMESPACE")]
     pub lease_namespace: Option<String>,
-    /// The Lease's name. Controllers that serve the same studies have the same.
+    /// The Lease's name. Controllers that serve the same studies have the same, others another.
     #[arg(long, value_name = "NAME", default_value = "hyperstudy-controller")]
     pub lease_name: String,
-    /// Who holds the Lease: one process at a time, the same after a restart, e.g. the pod's name and UID. Default: the host's name and a random number.
+    /// Who holds the Lease: one process at a time, the same after a restart, e.g. the pod's name and UID. Default:
+    /// $POD_NAME and $POD_UID, else the host's name and a random number.
     #[arg(long, value_name = "TEXT")]
     pub identity: Option<String>,
     /// Another controller goes on so long after this one was last heard of; whole seconds.

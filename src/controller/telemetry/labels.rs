@@ -6,7 +6,7 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 
 use crate::{
     api::{StudyPhase, TrialPhase},
-    storage::StorageError,
+    storage::{ClaimError, StorageError},
 };
 
 pub(super) const STUDY_PHASES: [StudyPhase; 5] = [
@@ -34,6 +34,8 @@ pub enum Kind {
     Study,
     /// A step of a trial.
     Trial,
+    /// The result files of a study, as they are written.
+    Results,
 }
 
 impl EncodeLabelValue for Kind {
@@ -41,6 +43,7 @@ impl EncodeLabelValue for Kind {
         let text = match self {
             Self::Study => "study",
             Self::Trial => "trial",
+            Self::Results => "results",
         };
         text.encode(encoder)
     }
@@ -85,18 +88,35 @@ pub(super) struct EventLabels {
     pub outcome: &'static str,
 }
 
-/// What an operation in S3 failed with, one word.
-pub(super) fn outcome(error: &StorageError) -> &'static str {
-    match error {
-        StorageError::NoSuchBucket(_) => "NoSuchBucket",
-        StorageError::AccessDenied { .. } => "AccessDenied",
-        StorageError::BadCredentials { .. } => "BadCredentials",
-        StorageError::WrongRegion { .. } => "WrongRegion",
-        StorageError::TooLarge { .. } => "TooLarge",
-        StorageError::Changed { .. } => "Changed",
-        StorageError::Unreachable { .. } => "Unreachable",
-        StorageError::Busy { .. } => "Busy",
-        StorageError::StillThere { .. } => "StillThere",
-        _ => "Refused",
+/// What an operation in S3 fails with.
+pub trait Outcome {
+    /// One word for it. There are few.
+    fn outcome(&self) -> &'static str;
+}
+
+impl Outcome for StorageError {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::NoSuchBucket(_) => "NoSuchBucket",
+            Self::AccessDenied { .. } => "AccessDenied",
+            Self::BadCredentials { .. } => "BadCredentials",
+            Self::WrongRegion { .. } => "WrongRegion",
+            Self::TooLarge { .. } => "TooLarge",
+            Self::Changed { .. } => "Changed",
+            Self::Unreachable { .. } => "Unreachable",
+            Self::Busy { .. } => "Busy",
+            Self::StillThere { .. } => "StillThere",
+            _ => "Refused",
+        }
+    }
+}
+
+impl Outcome for ClaimError {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Storage(error) => error.outcome(),
+            Self::Contested { .. } => "Changed",
+            Self::Owned { .. } | Self::Inside { .. } | Self::NotEmpty { .. } => "Taken",
+        }
     }
 }

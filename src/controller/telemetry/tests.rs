@@ -7,16 +7,17 @@ use kube::client::{Body, ClientBuilder};
 use tokio::time::sleep;
 
 use super::*;
+use crate::storage::{ClaimError, StorageError};
 
 fn has(telemetry: &Telemetry, line: &str) {
     let text = telemetry.encode().unwrap();
     assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
 }
 
-#[test]
-fn everything_has_its_name_help_and_unit() {
+#[tokio::test]
+async fn everything_has_its_name_help_and_unit() {
     let telemetry = Telemetry::new();
-    telemetry.reconciled(Kind::Study, Duration::from_millis(3), None);
+    telemetry.timed(Kind::Study, async {}).await;
     let text = telemetry.encode().unwrap();
     assert!(text.ends_with("# EOF\n"));
     for name in text.lines().filter_map(|l| l.strip_prefix("# TYPE ")) {
@@ -43,11 +44,12 @@ fn counts_follow_what_is_there() {
     has(&telemetry, "hyperstudy_leader 1");
 }
 
-#[test]
-fn passes_and_plans() {
+#[tokio::test(start_paused = true)]
+async fn passes_and_plans() {
     let telemetry = Telemetry::new();
-    telemetry.reconciled(Kind::Study, Duration::from_millis(3), None);
-    telemetry.reconciled(Kind::Trial, Duration::from_secs(60), Some("Conflict"));
+    telemetry.timed(Kind::Study, sleep(Duration::from_millis(3))).await;
+    telemetry.timed(Kind::Trial, sleep(Duration::from_secs(60))).await;
+    telemetry.failed(Kind::Trial, "Conflict");
     telemetry.planned(Duration::from_micros(700));
     for line in [
         "hyperstudy_reconcile_duration_seconds_bucket{le=\"0.0025\",kind=\"study\"} 0",
@@ -68,16 +70,20 @@ async fn storage() {
     let telemetry = Telemetry::new();
     let good = telemetry.storage("read_metrics", async {
         sleep(Duration::from_millis(20)).await;
-        Ok(7)
+        Ok::<_, StorageError>(7)
     });
     assert_eq!(good.await.unwrap(), 7);
-    let bad = telemetry.storage::<()>("empty_folder", async {
-        Err(StorageError::NoSuchBucket("b".to_owned()))
+    let bad = telemetry.storage("empty_folder", async {
+        Err::<(), _>(StorageError::NoSuchBucket("b".to_owned()))
     });
     assert!(bad.await.is_err());
+    let folder = String::new();
+    let taken = telemetry.storage("claim_folder", async { Err::<(), _>(ClaimError::NotEmpty { folder }) });
+    assert!(taken.await.is_err());
     for line in [
         "hyperstudy_storage_operations_total{operation=\"read_metrics\",outcome=\"Done\"} 1",
         "hyperstudy_storage_operations_total{operation=\"empty_folder\",outcome=\"NoSuchBucket\"} 1",
+        "hyperstudy_storage_operations_total{operation=\"claim_folder\",outcome=\"Taken\"} 1",
         "hyperstudy_storage_operation_duration_seconds_bucket{le=\"0.01\",operation=\"read_metrics\"} 0",
         "hyperstudy_storage_operation_duration_seconds_bucket{le=\"0.025\",operation=\"read_metrics\"} 1",
     ] {

@@ -31,6 +31,8 @@ const AFTERMATH: Duration = Duration::from_secs(600);
 
 /// A controller that runs in the world.
 pub struct Controller {
+    /// What it counts.
+    pub telemetry: Telemetry,
     running: JoinHandle<()>,
     end: CancellationToken,
 }
@@ -42,12 +44,17 @@ impl Controller {
         let http = world.buckets.connector_until(end.clone());
         let connector = Connector::through(Settings::default(), http);
         let client = world.cluster.client_until("default", end.clone());
-        let (context, news, publishing) = Context::new(client, connector, clock::now, Telemetry::new());
+        let telemetry = Telemetry::new();
+        let (context, news, publishing) = Context::new(client, connector, clock::now, telemetry.clone());
         let context = Arc::new(context);
         let running = tokio::spawn(async move {
             tokio::join!(publishing, attend_all(&context, &[], news, CancellationToken::new()));
         });
-        Self { running, end }
+        Self {
+            telemetry,
+            running,
+            end,
+        }
     }
 
     /// Ends it as a power failure does: what it has sent arrives, nothing else does.

@@ -38,6 +38,42 @@ fn an_undisturbed_study_ends_well() {
     assert_eq!(again, ["s-2-2", "s-4-2", "s-7-2", "s-8-2"]);
 }
 
+#[test]
+fn what_is_done_and_what_fails_is_counted() {
+    let text = Scene::Smooth.simulate(0, async |world| {
+        let refusal = |kind, code| Fault::next(1, &["patch"], kind, Trouble::Refuse(code));
+        world.cluster.faults().push(refusal("hyperparameterstudies", 503));
+        world.cluster.faults().push(refusal("hyperparametertrials", 500));
+        let controller = Controller::start(&world);
+        world.cluster.create(NAMESPACE, Scene::Smooth.study()).unwrap();
+        ended(&world).await.unwrap();
+        let text = controller.telemetry.encode().unwrap();
+        controller.kill();
+        text
+    });
+    let value = |line: &str| {
+        let found = text
+            .lines()
+            .find_map(|l| l.strip_prefix(&format!("hyperstudy_{line} ")));
+        found
+            .unwrap_or_else(|| panic!("{line} is not in\n{text}"))
+            .parse::<u64>()
+            .unwrap()
+    };
+    for kind in ["study", "trial", "results"] {
+        assert!(value(&format!("reconcile_duration_seconds_count{{kind=\"{kind}\"}}")) > 0);
+    }
+    // The write of a study's status belongs to its pass.
+    for kind in ["study", "trial"] {
+        let line = format!("reconcile_errors_total{{kind=\"{kind}\",reason=\"Unavailable\"}}");
+        assert_eq!(value(&line), 1, "{line}");
+    }
+    for operation in ["claim_folder", "read_results"] {
+        let line = format!("storage_operations_total{{operation=\"{operation}\",outcome=\"Done\"}}");
+        assert_eq!(value(&line), 1, "{line}");
+    }
+}
+
 /// Verbs of the API, one by one and together.
 const VERBS: [&[&str]; 5] = [&["get"], &["list"], &["watch"], &["create"], &["patch"]];
 
