@@ -1,6 +1,6 @@
 //! Watches studies, trials, and the metadata of Workflows, and keeps the cache up to date.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
 use kube::{
@@ -8,6 +8,7 @@ use kube::{
     core::{DeserializeGuard, PartialObjectMeta},
     runtime::{
         WatchStreamExt,
+        utils::Backoff,
         watcher::{self, Event, watcher},
     },
 };
@@ -22,6 +23,10 @@ use crate::{
 
 /// How long a watch goes on before it is begun anew, which is also how soon a dead connection is noticed.
 const WATCH_SECONDS: u32 = 240;
+
+/// The first wait after a watch has failed, and the longest; each is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Which of the watches have been listed once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +121,28 @@ where
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
-    watcher(api, config).default_backoff()
+    watcher(api, config).backoff(Waits { next: FIRST_WAIT })
+}
+
+/// How long to wait after each failure in a row. Without jitter: few controllers watch, and the same happens after the same.
+struct Waits {
+    next: Duration,
+}
+
+impl Iterator for Waits {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = self.next;
+        self.next = wait.saturating_mul(2).min(LONGEST_WAIT);
+        Some(wait)
+    }
+}
+
+impl Backoff for Waits {
+    fn reset(&mut self) {
+        self.next = FIRST_WAIT;
+    }
 }
 
 /// Gives every event to `take`, with a number that grows with every listing.
