@@ -17,7 +17,7 @@ class Example:
     def __init__(self, case, folder):
         self.case, self.folder = case, tempfile.mkdtemp()
         for file in (ROOT / "examples" / folder).glob("*.yaml"):
-            text = file.read_text().replace("my-bucket", case.world.bucket)
+            text = file.read_text().replace("s3://studies/", f"s3://{case.world.bucket}/")
             (Path(self.folder) / file.name).write_text(text)
 
     def __enter__(self):
