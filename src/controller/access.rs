@@ -11,6 +11,7 @@ use super::{
     trial::TrialWork,
 };
 use crate::{
+    api::ObjectVersion,
     cluster::{
         cache::{Entry, StudyRecord, Work},
         write::as_value,
@@ -36,6 +37,8 @@ pub struct Attendance {
     owner_seen: Option<Timestamp>,
     refused_at: Option<Timestamp>,
     incomplete_since: Option<Timestamp>,
+    /// The version of the folder's `.owner` that named the study.
+    owner_file: Option<ObjectVersion>,
 }
 
 impl Attendance {
@@ -116,8 +119,7 @@ impl Attendance {
             // What runs can still be read with what was good before.
             access.store = before.store.clone();
         }
-        let before = self.access.as_ref().and_then(|a| a.store.as_ref());
-        self.check_folder(context, entry, study, before, &access).await;
+        self.check_folder(context, entry, study, &access).await;
         entry.state().snapshot.obstacle = access.obstacle.clone().map(|o| (o.reason, o.message));
         let wait = if access.obstacle.is_some() { BAD } else { GOOD };
         let due = later(access.at, wait);
@@ -127,24 +129,21 @@ impl Attendance {
     }
 
     /// Whether the study's folder is still its own: it may be on another server now, or have been given to another study.
-    async fn check_folder(
-        &self,
-        context: &Context,
-        entry: &Entry,
-        study: &Study,
-        before: Option<&Store>,
-        access: &Access,
-    ) {
+    async fn check_folder(&mut self, context: &Context, entry: &Entry, study: &Study, access: &Access) {
+        let before = self.access.as_ref().and_then(|a| a.store.as_ref());
+        let has_moved = |store: &Store| before.is_some_and(|b| b.endpoint() != store.endpoint());
         let (Some(store), Folder::Claimed) = (&access.store, entry.state().snapshot.folder.clone()) else {
             return;
         };
-        let found = if before.is_some_and(|b| b.endpoint() != store.endpoint()) {
+        let found = if has_moved(store) {
+            self.owner_file = None;
             Some(Folder::Unclaimed)
         } else {
             let Ok(folder) = steps::folder(study) else { return };
-            let owner = context
-                .telemetry
-                .storage("read_owner", steps::foreign(store, &folder, study));
+            let owner = context.telemetry.storage(
+                "read_owner",
+                steps::foreign(store, &folder, study, &mut self.owner_file),
+            );
             // Where it cannot be read now, it shows with whatever is done next.
             owner.await.unwrap_or_default()
         };

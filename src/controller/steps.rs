@@ -7,7 +7,10 @@ use super::{
     trial::{self, TrialWork},
 };
 use crate::{
-    api::{self, HyperparameterStudy, HyperparameterTrial, OnConflict, OnDelete, TrialPhase, TrialSpec, TrialStatus},
+    api::{
+        self, HyperparameterStudy, HyperparameterTrial, ObjectVersion, OnConflict, OnDelete, TrialPhase, TrialSpec,
+        TrialStatus,
+    },
     cluster::{
         cache::{Entry, STUDY_FINALIZER, Work},
         write::CallError,
@@ -121,7 +124,7 @@ async fn apply_to_study(
         Action::RemoveStudyFolder => {
             let (store, folder) = (store(access)?, folder(study)?);
             // It may have been given to another study since.
-            if let Some(other) = foreign(store, &folder, study).await? {
+            if let Some(other) = foreign(store, &folder, study, &mut None).await? {
                 entry.note(|state| state.snapshot.folder = other);
                 return Ok(());
             }
@@ -219,14 +222,14 @@ pub async fn hold_study(context: &Context, entry: &Entry, wanted: bool) -> Resul
 ///
 /// # Errors
 /// Storage fails.
-pub async fn foreign(store: &Store, folder: &Location, study: &Study) -> Result<Option<Folder>, StorageError> {
-    let owner = match store.owner_of(folder).await {
-        Ok(owner) => owner,
-        Err(ClaimError::Storage(error)) => return Err(error),
-        Err(_) => None,
-    };
-    let other = owner.filter(|owner| owner.uid != study.uid);
-    Ok(other.map(|_| {
+pub async fn foreign(
+    store: &Store,
+    folder: &Location,
+    study: &Study,
+    known: &mut Option<ObjectVersion>,
+) -> Result<Option<Folder>, StorageError> {
+    let is_foreign = store.is_foreign(folder, &study.uid, known).await?;
+    Ok(is_foreign.then(|| {
         let message = format!("{folder} was taken over by another study (storage.onConflict: Overwrite): nothing is written there any more");
         Folder::Refused("FolderRefused".to_owned(), message)
     }))

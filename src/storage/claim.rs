@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Location, StorageError, Store, object::Condition};
+use super::{
+    Location, StorageError, Store,
+    object::{Condition, Since},
+};
 
 /// The object in a study's folder that says whose it is.
 const OWNER: &str = ".owner";
@@ -160,6 +163,39 @@ impl Store {
     pub async fn owner_of(&self, folder: &Location) -> Result<Option<Owner>, ClaimError> {
         let found = self.owner(&below(folder, OWNER)?).await?;
         Ok(found.and_then(|f| f.claim).map(|c| c.owner))
+    }
+
+    /// Whether a folder's owner is another study than the one with that UID. `known` is the version of `.owner` that was last seen to be its
+    /// own, and is kept up to date.
+    ///
+    /// # Errors
+    /// What S3 refuses.
+    pub async fn is_foreign(
+        &self,
+        folder: &Location,
+        uid: &str,
+        known: &mut Option<crate::api::ObjectVersion>,
+    ) -> Result<bool, StorageError> {
+        let at = folder
+            .join(OWNER)
+            .map_err(|_| StorageError::BadName { at: folder.to_string() })?;
+        let found = match known {
+            Some(version) => self.read_since(&at, version, MAX_OWNER).await,
+            None => self
+                .read(&at, MAX_OWNER)
+                .await
+                .map(|o| o.map_or(Since::Gone, Since::Changed)),
+        };
+        let object = match found {
+            Ok(Since::Changed(object)) => object,
+            // Who removes it takes nothing over.
+            Ok(Since::Same | Since::Gone) | Err(StorageError::TooLarge { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let claim: Option<Claim> = serde_json::from_slice(&object.bytes).ok();
+        let is_foreign = claim.is_some_and(|c| c.owner.uid != uid);
+        *known = (!is_foreign).then_some(object.version);
+        Ok(is_foreign)
     }
 
     async fn owner(&self, at: &Location) -> Result<Option<Found>, StorageError> {

@@ -30,7 +30,7 @@ pub use endpoint::{Endpoint, Server};
 pub use error::StorageError;
 pub use listing::Listed;
 pub use location::{Location, LocationError};
-pub use object::{Condition, Object};
+pub use object::{Condition, Object, Since};
 pub use reach::{Reach, is_near};
 
 use error::Attempt;

@@ -17,6 +17,17 @@ pub struct Object {
     pub version: ObjectVersion,
 }
 
+/// What a conditional read finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// The version that is known already.
+    Same,
+    /// Nothing.
+    Gone,
+    /// Another version.
+    Changed(Object),
+}
+
 /// One form for what servers write differently in headers and in listings: the ETag without quotes, the time to the second.
 pub(super) fn version(etag: Option<&str>, modified: Option<&DateTime>) -> ObjectVersion {
     let seconds = modified.map_or(0, DateTime::secs);
@@ -44,9 +55,28 @@ impl Store {
     /// # Errors
     /// [`StorageError::TooLarge`], after no more than `max` bytes; what the server refuses.
     pub async fn read(&self, at: &Location, max: usize) -> Result<Option<Object>, StorageError> {
-        let Some(found) = self.get(at).await? else {
-            return Ok(None);
-        };
+        match self.get(at).await? {
+            Some(found) => self.whole(at, found, max).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads an object of at most `max` bytes if it is not the version that is known; then no more than a header is sent.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn read_since(&self, at: &Location, known: &ObjectVersion, max: usize) -> Result<Since, StorageError> {
+        let request = self.get_request(at).await?.if_none_match(quoted(&known.etag));
+        match request.send().await {
+            Ok(found) => self.whole(at, found, max).await.map(Since::Changed),
+            Err(e) if is_missing(&e) => Ok(Since::Gone),
+            Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 304) => Ok(Since::Same),
+            Err(e) => Err(self.attempt("read", at).failed(&e)),
+        }
+    }
+
+    /// The content of an object that was opened.
+    async fn whole(&self, at: &Location, found: GetObjectOutput, max: usize) -> Result<Object, StorageError> {
         let too_large = || StorageError::TooLarge {
             at: at.to_string(),
             max,
@@ -65,7 +95,7 @@ impl Store {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Some(Object { bytes, version }))
+        Ok(Object { bytes, version })
     }
 
     /// Which version of an object is there; `None` where there is none.

@@ -116,3 +116,18 @@ async fn a_study_that_makes_no_sense_can_be_deleted() {
     lab.studies().delete("s", &DeleteParams::default()).await.unwrap();
     lab.gone::<HyperparameterStudy>("s").await;
 }
+
+#[tokio::test]
+async fn a_folder_that_another_study_took_over_does_not_go() {
+    let lab = Lab::start("taken-over").await;
+    let _controller = lab.controller();
+    let storage = json!({"onDelete": "Delete"});
+    lab.create_study("s", &json!({"spec": {"storage": storage}})).await;
+    lab.finished("s").await;
+    let owner = json!({"uid": "another", "name": "another"}).to_string();
+    lab.bucket.write("runs/s/.owner", owner.as_bytes()).await.unwrap();
+    let files = lab.bucket.below("runs/s/").await;
+    lab.studies().delete("s", &DeleteParams::default()).await.unwrap();
+    lab.gone::<HyperparameterStudy>("s").await;
+    assert_eq!(lab.bucket.below("runs/s/").await, files);
+}

@@ -1,6 +1,6 @@
 //! Conditions, listings and deletions on a real server.
 
-use hyperstudy::storage::{ClaimError, Condition, Owner, StorageError, Store, plain_http};
+use hyperstudy::storage::{ClaimError, Condition, Location, Owner, Since, StorageError, Store, plain_http};
 
 use super::{at, endpoint, lab};
 
@@ -150,4 +150,43 @@ async fn what_is_missing_or_refused_is_told() {
     ] {
         assert!(matches!(error, StorageError::BadCredentials { .. }), "{error}");
     }
+}
+
+#[tokio::test]
+async fn what_is_known_is_not_read_again() {
+    let (_server, store) = lab().await;
+    let at: Location = "s3://studies/known/file".parse().unwrap();
+    store.put(&at, b"one".to_vec(), "text/plain").await.unwrap();
+    let one = store.read(&at, 100).await.unwrap().unwrap();
+    assert_eq!(store.read_since(&at, &one.version, 100).await.unwrap(), Since::Same);
+    store.put(&at, b"two".to_vec(), "text/plain").await.unwrap();
+    let Since::Changed(two) = store.read_since(&at, &one.version, 100).await.unwrap() else {
+        panic!("it has changed")
+    };
+    assert_eq!(two.bytes, b"two");
+    assert!(matches!(
+        store.read_since(&at, &one.version, 2).await,
+        Err(StorageError::TooLarge { .. })
+    ));
+    store.delete_object(&at).await.unwrap();
+    assert_eq!(store.read_since(&at, &two.version, 100).await.unwrap(), Since::Gone);
+}
+
+#[tokio::test]
+async fn a_folder_that_another_study_took_over_is_known_by_its_owner() {
+    let (_server, store) = lab().await;
+    let folder: Location = "s3://studies/taken/over".parse().unwrap();
+    let owner = |uid: &str| Owner {
+        uid: uid.to_owned(),
+        name: "s".to_owned(),
+    };
+    store.claim(&folder, &owner("a"), false).await.unwrap();
+    let mut known = None;
+    for _ in 0..2 {
+        assert!(!store.is_foreign(&folder, "a", &mut known).await.unwrap());
+        assert!(known.is_some());
+    }
+    store.claim(&folder, &owner("b"), true).await.unwrap();
+    assert!(store.is_foreign(&folder, "a", &mut known).await.unwrap());
+    assert!(!store.is_foreign(&folder, "b", &mut known).await.unwrap());
 }
