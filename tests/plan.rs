@@ -677,3 +677,37 @@ fn a_deleted_trial_waits_for_its_folder_and_a_deleted_study_tells_of_a_folder_th
     }
     assert!(world.study_folder_removed && world.gone);
 }
+
+#[test]
+fn what_its_time_limit_does_not_end_is_ended_and_counts_as_timed_out() {
+    let trial = json!({"workflowTemplateRef": {"name": "t"}, "timeout": "60s"});
+    let mut world = World::new(
+        &with(json!({"budget": {"trials": 1}, "trial": trial, "retries": {"limit": 0}})),
+        3,
+        0,
+    );
+    world.settle();
+    world.snapshot.trials[0].run_since = Some(world.now);
+    let stops = |world: &World| {
+        let is_stop = |s: &&hyperstudy::study::Step| matches!(s.action, Action::Stop { .. });
+        world.plan().steps.iter().filter(is_stop).count()
+    };
+    world.pass(60);
+    assert_eq!(stops(&world), 0, "whatever runs it has its own clock");
+    world.now = world.plan().again_at.unwrap();
+    assert_eq!(stops(&world), 1);
+    world.settle();
+    let status = &world.snapshot.trial(1).unwrap().status;
+    assert_eq!(
+        (status.phase, status.reason.as_deref()),
+        (TrialPhase::Failed, Some("TimedOut"))
+    );
+    assert_eq!(condition(&world, "Failed"), ("True", "NoSuccessfulTrial"));
+    let conditions = &world.snapshot.status.conditions;
+    let failed = conditions.iter().find(|c| c.type_ == "Failed").unwrap();
+    assert!(
+        failed.message.contains("trial 1: it was not over"),
+        "{}",
+        failed.message
+    );
+}

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, Resource,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
-    core::{DeserializeGuard, NamespaceResourceScope},
+    core::{DeserializeGuard, NamespaceResourceScope, Request},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -196,11 +196,11 @@ impl Writer {
             "status": status,
         });
         let parameters = PatchParams::apply(MANAGER).force();
-        bounded(
-            self.api::<K>(namespace)
-                .patch_status(name, &parameters, &Patch::Apply(&object)),
-        )
-        .await
+        let api = self.api::<K>(namespace);
+        let request = Request::new(api.resource_url())
+            .patch_subresource("status", name, &parameters, &Patch::Apply(&object))
+            .map_err(|error| CallError::Invalid(error.to_string()))?;
+        bounded(self.client.request(request.map(as_yaml))).await
     }
 
     /// Sets or removes a finalizer of ours, the others' staying, if the object is still at `version`.
@@ -311,6 +311,25 @@ impl Writer {
     }
 }
 
+/// JSON in which nothing is that YAML does not allow: an apply is read as YAML, and a message or a metric's name may hold what a program printed.
+fn as_yaml(json: Vec<u8>) -> Vec<u8> {
+    let is_printable = |c: char| !matches!(c, '\u{7f}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    match str::from_utf8(&json) {
+        Ok(text) if !text.chars().all(is_printable) => {
+            // Such characters stand in strings only.
+            let mut escaped = String::with_capacity(text.len() + 64);
+            for c in text.chars() {
+                match is_printable(c) {
+                    true => escaped.push(c),
+                    false => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+                }
+            }
+            escaped.into_bytes()
+        }
+        _ => json,
+    }
+}
+
 /// `None` for an object that is not there.
 fn found<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match answer {
@@ -330,4 +349,27 @@ async fn bounded<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Resul
 /// What of a Workflow is judged, as JSON.
 pub fn as_value(workflow: &Workflow) -> Value {
     serde_json::to_value(workflow).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_yaml_does_not_allow_is_escaped() {
+        for text in [
+            "plain",
+            "ä€😀 \"quoted\" \\ \n",
+            "\u{7f}\u{85}\u{9f}",
+            "\u{feff}a\u{fffe}\u{ffff}",
+        ] {
+            let json = as_yaml(serde_json::to_vec(&json!({ "a": text })).unwrap_or_default());
+            let read: Value = serde_json::from_slice(&json).unwrap_or_default();
+            assert_eq!(read, json!({ "a": text }));
+            let is_control = |b: &u8| *b == 0x7f;
+            assert!(!json.iter().any(|b| is_control(b)), "{text:?}");
+        }
+        let plain = as_yaml(b"{\"a\":\"\xc2\x85\"}".to_vec());
+        assert_eq!(plain, b"{\"a\":\"\\u0085\"}");
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     },
     storage::Store,
     study::{Folder, Owner, Study},
-    workflow::{self, Seen},
+    workflow::{self, Seen, Template},
 };
 
 /// How long what was found in order is relied on, and how soon one looks again at what was not.
@@ -120,6 +120,7 @@ impl Attendance {
             access.store = before.store.clone();
         }
         self.check_folder(context, entry, study, &access).await;
+        entry.state().snapshot.notice = access.template.as_ref().and_then(Template::notice);
         entry.state().snapshot.obstacle = access.obstacle.clone().map(|o| (o.reason, o.message));
         let wait = if access.obstacle.is_some() { BAD } else { GOOD };
         let due = later(access.at, wait);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use kube::Resource;
+
 use super::{
     context::{Access, Context, Trouble},
     trial::{self, TrialWork},
@@ -13,6 +15,7 @@ use crate::{
     },
     cluster::{
         cache::{Entry, STUDY_FINALIZER, Work},
+        events::trial_events,
         write::CallError,
     },
     results,
@@ -307,7 +310,13 @@ async fn settle(context: &Context, study: &Study, request: &str, status: TrialSt
         .trial_status(&study.namespace, request, &version, &status)
         .await;
     match settled {
-        Ok(object) => context.cache.answered_trial(object),
+        Ok(object) => {
+            let reference = object.object_ref(&());
+            for note in trial_events(&TrialStatus::default(), &status) {
+                context.recorder.note(&reference, note);
+            }
+            context.cache.answered_trial(object);
+        }
         Err(CallError::NotFound) => {}
         Err(other) => return Err(other.into()),
     }

@@ -180,6 +180,7 @@ impl TrialWork {
         let refused = WorkflowRecord {
             owner: record.uid.clone(),
             version: Version::default(),
+            created: None,
             seen: Seen::Unsuccessful,
             state: Some(RunState::Failed(Failure::Refused, message)),
             epoch: u64::MAX,

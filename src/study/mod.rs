@@ -34,6 +34,9 @@ pub const RESULTS_INTERVAL: Duration = Duration::from_secs(10);
 /// How long storage may fail before a study that waits for it alone counts as finished.
 pub const STORAGE_PATIENCE: Duration = Duration::from_secs(600);
 
+/// How long a run may last beyond its time-out before it is ended from here.
+const TIMEOUT_PATIENCE: Duration = Duration::from_secs(20);
+
 /// How many preemptions of a trial cost no retry.
 pub const FREE_PREEMPTIONS: u32 = 10;
 

@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub folder: Folder,
     /// Why nothing may start yet (a template that is missing, a secret that cannot be read), as a reason and a message.
     pub obstacle: Option<(String, String)>,
+    /// A word of warning about the template.
+    pub notice: Option<String>,
     /// What the API server does not take although trials need it, as a reason and a message: a quota, a policy, missing rights. It is tried on.
     pub refusal: Option<(String, String)>,
     /// The generation of the newest spec that was seen, where that may be newer than the one that is planned for.
@@ -99,6 +101,8 @@ pub struct Trial {
     pub status: TrialStatus,
     /// What runs for it, where anything was seen.
     pub run: Option<Run>,
+    /// Since when that is there, where it is known.
+    pub run_since: Option<Timestamp>,
     /// What its metrics file said, once it was read for the current attempt.
     pub metrics: Option<Result<Reading, MetricsError>>,
     /// All reports of a finished trial that gave several, each with its objective; for the results table.

@@ -178,7 +178,11 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
             (false, "StorageUnavailable", snapshot.storage.message.clone())
         }
 
-        _ => (true, "Ready", "nothing is in the way of trials".to_owned()),
+        _ => {
+            let notice = snapshot.notice.as_ref().filter(|_| !phase.is_finished());
+            let notice = notice.map_or_else(String::new, |n| format!("; {n}"));
+            (true, "Ready", format!("nothing is in the way of trials{notice}"))
+        }
     };
     let suspended = match phase == StudyPhase::Suspended {
         true => (
@@ -195,10 +199,13 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
         .filter(|_| stays_as_it_ended(study, snapshot));
     let (reason, message) = match recorded {
         Some(condition) => (condition.reason.as_str(), condition.message.clone()),
-        None => outcome(standing, phase),
+        None => outcome(snapshot, standing, phase),
     };
     let complete = (phase == StudyPhase::Succeeded, reason, message.clone());
-    let failed = (phase == StudyPhase::Failed, reason, message);
+    let failed = match phase {
+        StudyPhase::Succeeded => (false, "NotFailed", String::new()),
+        _ => (phase == StudyPhase::Failed, reason, message),
+    };
     let degraded = match standing.is_degraded {
         true => (true, "StorageFails", snapshot.storage.message.clone()),
         false => (false, "StorageWorks", String::new()),
@@ -226,13 +233,22 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
 }
 
 /// The reason and message of `Complete` and `Failed`.
-fn outcome(standing: Standing<'_>, phase: StudyPhase) -> (&'static str, String) {
+fn outcome(snapshot: &Snapshot, standing: Standing<'_>, phase: StudyPhase) -> (&'static str, String) {
     match (phase, standing.ending) {
         (StudyPhase::Succeeded, Some(ending)) => (ending.reason(), ending.message().to_owned()),
         (StudyPhase::Failed, Some(ending)) if ending.is_failure() => (ending.reason(), ending.message().to_owned()),
         (StudyPhase::Failed, ending) => {
             let why = ending.map_or("the study ended", Ending::message);
-            ("NoSuccessfulTrial", format!("{why}, and no trial has an objective"))
+            let last = snapshot
+                .trials
+                .iter()
+                .rev()
+                .find_map(|t| Some((t.number, t.status.message.as_ref()?)));
+            let said = last.map_or_else(String::new, |(number, said)| format!("; trial {number}: {said}"));
+            (
+                "NoSuccessfulTrial",
+                format!("{why}, and no trial has an objective{said}"),
+            )
         }
         _ => ("NotFinished", String::new()),
     }

@@ -1,8 +1,11 @@
 //! One trial: what its last attempt's run and metrics file make of it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Action, Ending, FREE_PREEMPTIONS, Failure, Requirement, RunState, Step, Study, Trial, bounded};
+use super::{
+    Action, Ending, FREE_PREEMPTIONS, Failure, Requirement, RunState, Step, Study, TIMEOUT_PATIENCE, Trial, bounded,
+    ending::later,
+};
 use crate::{
     api::{TrialPhase, TrialStatus},
     metrics::{MetricsError, Reading},
@@ -30,6 +33,17 @@ fn intent(trial: &Trial, ending: Option<Ending>) -> Option<(&'static str, &'stat
     }
 }
 
+/// When what runs for a trial is ended although whatever runs it should have done so: Argo does not end a pod that was never scheduled.
+pub(super) fn overdue_at(study: &Study, trial: &Trial) -> Option<Timestamp> {
+    let timeout = study.spec.trial.timeout?;
+    let patience = SignedDuration::try_from(TIMEOUT_PATIENCE).ok()?;
+    Some(later(later(trial.run_since?, timeout.signed()), patience))
+}
+
+fn is_overdue(study: &Study, trial: &Trial, now: Timestamp) -> bool {
+    overdue_at(study, trial).is_some_and(|at| at <= now)
+}
+
 /// What to do about an unfinished trial, if anything.
 pub(super) fn step(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
     let number = trial.number;
@@ -45,10 +59,13 @@ pub(super) fn step(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
         TrialPhase::Running => {
             let run = trial.run.as_ref().filter(|run| run.attempt == attempt)?;
             match &run.state {
-                RunState::Active => intent(trial, wish.ending).map(|_| Step {
-                    action: Action::Stop { number, attempt },
-                    requires: vec![at(trial), Requirement::Generation(study.generation)],
-                }),
+                RunState::Active if intent(trial, wish.ending).is_some() || is_overdue(study, trial, wish.now) => {
+                    Some(Step {
+                        action: Action::Stop { number, attempt },
+                        requires: vec![at(trial), Requirement::Generation(study.generation)],
+                    })
+                }
+                RunState::Active => None,
                 ended => Some(ended_step(study, trial, ended, wish)),
             }
         }
@@ -150,6 +167,10 @@ fn pending(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
 fn ended_step(study: &Study, trial: &Trial, state: &RunState, wish: Wish) -> Step {
     let intent = intent(trial, wish.ending);
     let status = match state {
+        RunState::Failed(Failure::Stopped, _) if intent.is_none() && is_overdue(study, trial, wish.now) => {
+            let message = "it was not over within `trial.timeout`, and was ended";
+            failed(study, trial, Failure::TimedOut, message, true, wish)
+        }
         RunState::Failed(Failure::Stopped, message) => match &trial.metrics {
             None => return read_metrics(trial),
             Some(reading) => {

@@ -71,6 +71,7 @@ impl fmt::Display for TemplateKey {
 /// What a study has to know of its WorkflowTemplate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Template {
+    unused: Vec<String>,
     /// The names that may be passed.
     pub(super) accepted: BTreeSet<String>,
     repository: Option<Value>,
@@ -78,6 +79,17 @@ pub struct Template {
 }
 
 impl Template {
+    /// A word of warning, where the template does not look as it was meant to.
+    pub fn notice(&self) -> Option<String> {
+        let names: Vec<String> = self.unused.iter().map(|name| format!("`{name}`")).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "but nothing uses the parameters {}: the template declares no argument of that name, and no `${{...}}` in trial.arguments names them",
+                names.join(", ")
+            )
+        })
+    }
+
     /// Checks a template against a study. `others` are the objects that templates in it refer to, as far as there are any; see [`Template::missing`].
     ///
     /// # Errors
@@ -101,6 +113,7 @@ impl Template {
             errors.0.extend(found.errors.0);
         }
         errors.or_ok(Self {
+            unused: unused(study, &accepted.names()),
             accepted: accepted.names(),
             repository: at(spec, "artifactRepositoryRef").cloned(),
             is_written,
@@ -210,6 +223,25 @@ fn accepted(key: &TemplateKey, template: &Value, entrypoint: Option<&str>, error
 }
 
 /// Artifacts that the entrypoint needs and nobody gives.
+/// The parameters of the study that reach nothing: the template declares no argument of that name, and no expression names them.
+fn unused(study: &Study, declared: &BTreeSet<String>) -> Vec<String> {
+    let spec = &study.spec;
+    let conditions = spec.parameters.iter().filter_map(|p| p.when.as_deref());
+    let arguments = serde_json::to_string(&spec.trial.arguments).unwrap_or_default();
+    let text: Vec<&str> = conditions
+        .chain(spec.constraints.iter().map(String::as_str))
+        .chain([arguments.as_str()])
+        .collect();
+    // A longer name, or the whole map, may be meant as well: then nothing is said rather than something wrong.
+    let is_named = |name: &str| {
+        text.iter()
+            .any(|t| t.contains("parameters") && (t.contains(name) || !t.contains("parameters.")))
+    };
+    let names = spec.parameters.iter().map(|p| &p.name);
+    let unused = names.filter(|name| !declared.contains(*name) && !is_named(name));
+    unused.cloned().collect()
+}
+
 fn check_inputs(key: &TemplateKey, template: &Value, entrypoint: &str, errors: &mut FieldErrors) {
     let spec = template.get("spec").unwrap_or(&Value::Null);
     let given = spec.get("arguments").map_or(&[][..], |a| list(a, "artifacts"));

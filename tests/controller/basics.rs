@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     argo::{End, Play},
-    lab::Lab,
+    lab::{Lab, create},
 };
 
 #[tokio::test]
@@ -163,10 +163,12 @@ async fn a_person_is_told_what_happens() {
     let _controller = lab.controller();
     lab.create_study("s", &json!({})).await;
     lab.finished("s").await;
+    let late = json!({"metadata": {"name": "late"}, "spec": {"studyRef": {"name": "s"}, "parameters": {"x": 0.5}}});
+    create(&lab.trials(), late).await;
     let events = lab.api::<Event>();
     let about = |name: &str| format!("involvedObject.name={name}");
     // They come after what they tell of.
-    for name in ["s", "s-2"] {
+    for name in ["s", "s-2", "late"] {
         let config = kube::runtime::watcher::Config::default().fields(&about(name));
         let first = async {
             use futures::StreamExt;

@@ -241,3 +241,21 @@ async fn a_repository_elsewhere_does_not_lend_its_credentials() {
     let writes = audit::writes(ApiServer::shared().audit(), User::Controller, &argo.namespace);
     assert!(writes.is_empty(), "{writes:?}");
 }
+
+#[tokio::test]
+async fn a_parameter_that_reaches_nothing_is_told_of() {
+    let lab = Lab::start("unused").await;
+    let _controller = lab.controller();
+    let parameter = |name: &str| json!({"name": name, "double": {"min": 0, "max": 1}});
+    let mut spec = json!({"suspend": true, "parameters": [parameter("x"), parameter("learning_rate")]});
+    lab.create_study("s", &json!({"spec": spec})).await;
+    let holds = |s: &HyperparameterStudy| {
+        let conditions = s.status.iter().flat_map(|s| &s.conditions);
+        let mut ready = conditions.filter(|c| c.type_ == "Ready" && c.status == "True");
+        ready.any(|c| c.message.contains("nothing uses the parameters `learning_rate`:"))
+    };
+    lab.until("s", "tells of it", holds).await;
+    spec = json!({"trial": {"arguments": {"parameters": [{"name": "x", "value": "${parameters.x + parameters.learning_rate}"}]}}});
+    lab.change_study("s", &spec).await;
+    lab.until("s", "is content", |s| !holds(s)).await;
+}

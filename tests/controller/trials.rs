@@ -294,3 +294,15 @@ async fn a_workflow_that_loses_its_labels_gets_them_back() {
     let status = lab.finished("s").await.status.unwrap();
     assert_eq!((status.phase, status.trials.succeeded), (StudyPhase::Succeeded, 1));
 }
+
+#[tokio::test]
+async fn what_a_program_printed_does_not_keep_it_from_being_recorded() {
+    let (status, _lab) = one("control", json!({}), |_| {
+        Play::metrics(&json!({"loss": 0.5, "a\u{7f}b\u{85}": 1.0, "\u{feff}": 2.0}))
+    })
+    .await;
+    assert_eq!(status.phase, TrialPhase::Succeeded);
+    assert_eq!(status.metrics.len(), 3);
+    let (status, _lab) = one("control-message", json!({}), |_| fails("exit\u{9b}31m code 1")).await;
+    assert_eq!(status.phase, TrialPhase::Failed);
+}

@@ -407,8 +407,11 @@ impl State {
             }),
             _ => None,
         };
+        let record = run.as_ref().and_then(|run| self.workflow(number, run.attempt));
+        let since = record.and_then(|record| record.created);
         if let Some(trial) = self.trial_mut(number) {
             trial.run = run;
+            trial.run_since = since;
         }
     }
 

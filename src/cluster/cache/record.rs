@@ -122,6 +122,8 @@ pub struct WorkflowRecord {
     pub owner: String,
     /// Its version.
     pub version: Version,
+    /// When it was created.
+    pub created: Option<Timestamp>,
     /// How it stands as far as its labels say.
     pub seen: Seen,
     /// How it stands, where its labels do not say enough and it was read.
@@ -136,6 +138,7 @@ impl WorkflowRecord {
         Self {
             owner,
             version: Version::of(metadata),
+            created: metadata.creation_timestamp.as_ref().map(|t| t.0),
             seen: workflow::seen(&metadata.labels.clone().unwrap_or_default()),
             state: None,
             epoch,
