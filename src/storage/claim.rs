@@ -132,9 +132,13 @@ impl Store {
                 true
             }
             Some(other) if !overwrite => {
+                let is_namesake = other.claim.as_ref().is_some_and(|c| c.owner.name == owner.name);
                 return Err(ClaimError::Owned {
                     folder: folder.to_string(),
-                    other: other.study(),
+                    other: match is_namesake {
+                        true => "an earlier study of the same name".to_owned(),
+                        false => other.study(),
+                    },
                 });
             }
             _ => false,
