@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
-    Api, Client, Resource,
-    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
-    core::{DeserializeGuard, NamespaceResourceScope, Request},
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
+    core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta, Request},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -14,11 +14,14 @@ use serde_json::{Value, json};
 use super::{Workflow, cache::Version};
 use crate::{
     api::{HyperparameterStudy, HyperparameterTrial, StudyStatus, TrialStatus},
+    study::Study,
     workflow,
 };
 
 /// Under which name our fields are kept apart from others'.
 const MANAGER: &str = "hyperstudy";
+/// Argo's label on pods that names their Workflow.
+const WORKFLOW_LABEL: &str = "workflows.argoproj.io/workflow";
 /// How long one call may take. What one that took longer has done shows in the watch.
 const CALL: Duration = Duration::from_secs(10);
 
@@ -302,6 +305,23 @@ impl Writer {
     /// What the API server says.
     pub async fn trial(&self, namespace: &str, name: &str) -> Result<Option<HyperparameterTrial>, CallError> {
         found(bounded(self.api::<HyperparameterTrial>(namespace).get(name)).await)
+    }
+
+    /// A pod of a Workflow that has the name of one that the study's trials will have; `None` where there is none, or it cannot be told. Argo takes
+    /// such a pod for the new Workflow's own.
+    pub async fn pods_left(&self, study: &Study) -> Option<String> {
+        let api = self.api::<Pod>(&study.namespace);
+        let found = bounded(api.list_metadata(&ListParams::default().labels(WORKFLOW_LABEL))).await;
+        let is_ours = |pod: &PartialObjectMeta<Pod>| {
+            let rest = pod
+                .labels()
+                .get(WORKFLOW_LABEL)?
+                .strip_prefix(&study.name)?
+                .strip_prefix('-')?;
+            let (number, attempt) = rest.split_once('-')?;
+            (number.parse::<u32>().is_ok() && attempt.parse::<u32>().is_ok()).then(|| pod.name_any())
+        };
+        found.ok()?.items.iter().find_map(is_ours)
     }
 
     /// Why a pod ended, one word, where it is still there and says so.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use kube::{ResourceExt, core::DeserializeGuard};
 
 use super::{
     context::{Access, Context, Trouble},
@@ -11,7 +12,7 @@ use super::{
     trial::TrialWork,
 };
 use crate::{
-    api::ObjectVersion,
+    api::{HyperparameterTrial, ObjectVersion},
     cluster::{
         cache::{Entry, StudyRecord, Work},
         write::as_value,
@@ -108,10 +109,11 @@ impl Attendance {
         });
         // A deleted study's generation is another, which changes nothing of where its files are.
         let same = self.generation == Some(study.generation) || (study.deleting && self.generation.is_some());
-        if let Some(due) = due.filter(|due| same && *due > now) {
+        let is_stale = std::mem::take(&mut entry.state().is_access_stale);
+        if let Some(due) = due.filter(|due| same && !is_stale && *due > now) {
             return Some(due);
         }
-        let mut access = Access::look(context, study).await;
+        let mut access = Access::look(context, entry, study).await;
         if access.store.is_none()
             && same
             && let Some(before) = &self.access
@@ -181,7 +183,7 @@ impl Attendance {
             .any_trial(&study.namespace, &study.trial_name(last))
             .await
         {
-            Ok(Some(trial)) if trial.0.is_ok() => later(now, BAD),
+            Ok(Some(DeserializeGuard(Ok(trial)))) if is_owned(&trial, study) => later(now, BAD),
             Ok(_) => {
                 entry.note(|state| state.snapshot.vanished = state.snapshot.vanished.max(last));
                 None
@@ -255,4 +257,9 @@ impl Attendance {
         entry.state().snapshot.owner = owner;
         later(now, OWNER)
     }
+}
+
+/// Whether a trial is the study's own.
+fn is_owned(trial: &HyperparameterTrial, study: &Study) -> bool {
+    trial.owner_references().iter().any(|o| o.uid == study.uid)
 }

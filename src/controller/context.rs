@@ -80,7 +80,7 @@ pub struct Access {
 
 impl Access {
     /// Looks for it.
-    pub async fn look(context: &Context, study: &Study) -> Self {
+    pub async fn look(context: &Context, entry: &Entry, study: &Study) -> Self {
         let client = context.writer.client();
         let (template, missing) = match templates::fetch(client, study).await {
             Ok(template) => (Some(template), None),
@@ -98,11 +98,22 @@ impl Access {
             Ok(connection) => (Some(connection), None),
             Err(obstacle) => (None, Some(obstacle)),
         };
+        let is_new = entry.state().snapshot.last_number() == 0;
+        let left = match is_new && missing.is_none() && closed.is_none() {
+            true => context.writer.pods_left(study).await,
+            false => None,
+        };
+        let busy = left.map(|pod| Obstacle {
+            reason: "PodsLeft".to_owned(),
+            message: format!(
+                "the pod `{pod}` of an earlier Workflow, whose name a trial's will have, has not ended: the study begins when it is gone"
+            ),
+        });
         Self {
             template,
             makes_bucket: connection.as_ref().is_some_and(|c| c.create_bucket),
             store: connection.map(|c| c.store),
-            obstacle: missing.or(closed),
+            obstacle: missing.or(closed).or(busy),
             at: (context.clock)(),
         }
     }

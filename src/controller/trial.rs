@@ -13,6 +13,7 @@ use crate::{
         Workflow,
         cache::{Entry, Look, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord},
         events::trial_events,
+        templates,
         write::{CallError, as_value},
     },
     metrics::{MAX_BYTES, MetricsError, Reading},
@@ -119,8 +120,7 @@ impl TrialWork {
         if !is_empty {
             // What is there may be this very attempt's: then the Workflow exists although nobody here has seen it yet.
             if let Some(found) = self.context.writer.workflow(self.namespace(), &name).await? {
-                self.found(&name, record, &found);
-                return Ok(());
+                return Ok(self.found(&name, record, &found)?);
             }
             self.context.may_act()?;
             let left = telemetry.storage("empty_folder", store.empty_folder(&folder)).await?;
@@ -147,9 +147,9 @@ impl TrialWork {
             Err(message) => Err(CallError::Invalid(message)),
         };
         match created {
-            Ok(created) => self.found(&name, record, &created),
+            Ok(created) => self.found(&name, record, &created)?,
             Err(CallError::AlreadyExists) => match self.context.writer.workflow(self.namespace(), &name).await? {
-                Some(found) => self.found(&name, record, &found),
+                Some(found) => self.found(&name, record, &found)?,
                 None => return Err(CallError::Conflict.into()),
             },
             Err(CallError::Invalid(message)) => self.refused(&name, record, message),
@@ -160,19 +160,21 @@ impl TrialWork {
         self.write(&version, &status).await.map(|_| ())
     }
 
-    /// Takes a Workflow that was created or found by its name. One that another owns makes it impossible to run this attempt.
-    fn found(&self, name: &str, record: &TrialRecord, workflow: &Workflow) {
+    /// Takes a Workflow that was created or found by its name.
+    ///
+    /// # Errors
+    /// It is another's: nothing can be run under that name until it is gone.
+    fn found(&self, name: &str, record: &TrialRecord, workflow: &Workflow) -> Result<(), CallError> {
         let owners = workflow.metadata.owner_references.iter().flatten();
-        if owners.into_iter().any(|o| o.uid == record.uid) {
-            // By the trial that it was looked for, whatever its labels say.
-            let found = WorkflowRecord::of(&workflow.metadata, record.uid.clone(), self.context.cache.epoch());
-            self.entry.note(|state| state.take_workflow(name.to_owned(), found));
-        } else {
-            let message = format!(
+        if !owners.into_iter().any(|o| o.uid == record.uid) {
+            return Err(CallError::Taken(format!(
                 "a Workflow named `{name}` is there already and is not this trial's: delete it, or name the study otherwise"
-            );
-            self.refused(name, record, message);
+            )));
         }
+        // By the trial that it was looked for, whatever its labels say.
+        let found = WorkflowRecord::of(&workflow.metadata, record.uid.clone(), self.context.cache.epoch());
+        self.entry.note(|state| state.take_workflow(name.to_owned(), found));
+        Ok(())
     }
 
     /// An attempt that can never run: as if its Workflow had been refused.
@@ -259,7 +261,19 @@ impl TrialWork {
 
     async fn record(&self, version: &Version, status: TrialStatus) -> Result<(), Trouble> {
         self.entry.state().keep_reports(self.number);
-        self.write(version, &status).await.map(|_| ())
+        match self.write(version, &status).await {
+            // What a program wrote must not keep its trial from ending: the objective counts, the rest can be read in S3.
+            Err(Trouble::Call(CallError::Invalid(why))) => {
+                let message = format!("its metrics are not shown here, as the API server does not take them: {why}");
+                let plain = TrialStatus {
+                    metrics: Default::default(),
+                    message: Some(study::bounded(message)),
+                    ..status
+                };
+                self.write(version, &plain).await.map(|_| ())
+            }
+            written => written.map(|_| ()),
+        }
     }
 
     async fn delete_folder(&self, trial: &Trial, version: &Version) -> Result<(), Trouble> {
@@ -312,17 +326,18 @@ impl TrialWork {
     /// What has to be tried again.
     pub async fn look(self, attempt: u32, look: Look) -> Result<(), Trouble> {
         let name = self.study.run_name(self.number, attempt);
-        let Some(workflow) = self.context.writer.workflow(self.namespace(), &name).await? else {
+        let Some(record) = self.entry.state().trial_record(self.number).cloned() else {
+            return Ok(());
+        };
+        let workflow = self.context.writer.workflow(self.namespace(), &name).await?;
+        let own = workflow.filter(|w| self.found(&name, &record, w).is_ok());
+        let Some(workflow) = own else {
             self.entry.note(|state| {
                 state.drop_workflow(&name);
                 state.set_gone(self.number, attempt);
             });
             return Ok(());
         };
-        let Some(record) = self.entry.state().trial_record(self.number).cloned() else {
-            return Ok(());
-        };
-        self.found(&name, &record, &workflow);
         self.label_again(&workflow).await?;
         if look == Look::Ended {
             let value = as_value(&workflow);
@@ -330,7 +345,17 @@ impl TrialWork {
             for pod in workflow::pods_to_read(&value) {
                 reasons.extend(self.context.writer.pod_reason(self.namespace(), &pod).await);
             }
-            let state = workflow::state(&value, &reasons);
+            let mut state = workflow::state(&value, &reasons);
+            if let RunState::Failed(Failure::Failed | Failure::Refused, why) = &state
+                && workflow::ran_nothing(&value)
+                && let Err(obstacle) = templates::fetch(self.context.writer.client(), &self.study).await
+            {
+                // It could not be run for want of its template: that is not the trial's fault, and nothing else is started until it is mended.
+                tracing::info!(study = self.study.name, workflow = name, "{}: {why}", obstacle.message);
+                state = RunState::Failed(Failure::Interrupted, obstacle.message.clone());
+                self.entry.state().snapshot.obstacle = Some((obstacle.reason, obstacle.message));
+                self.entry.state().is_access_stale = true;
+            }
             self.entry.note(|s| s.set_run_state(&name, state));
         }
         Ok(())

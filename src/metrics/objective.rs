@@ -12,6 +12,8 @@ use crate::{
 
 /// How many metrics of a report are kept in a trial's status.
 const METRICS_KEPT: usize = 64;
+/// How long the name of one may be to be kept, in bytes: an API server takes no keys of any length.
+const LONGEST_NAME: usize = 253;
 /// What metrics are taken to be when an expression is tried before there are any.
 const SAMPLES: [f64; 4] = [0.25, 1.0, 3.0, 100.0];
 
@@ -140,7 +142,7 @@ impl Objective {
             metrics: report
                 .metrics
                 .iter()
-                .filter(|(_, number)| number.is_finite())
+                .filter(|(name, number)| number.is_finite() && name.len() <= LONGEST_NAME)
                 .take(METRICS_KEPT)
                 .map(|(name, number)| (name.clone(), *number))
                 .collect(),

@@ -270,8 +270,9 @@ impl Store {
                 .strip_prefix(&prefix)
                 .and_then(|relative| relative.split_once('/'));
             if let Some((first, _)) = inside
-                && !first.is_empty()
-                && first.bytes().all(|c| c.is_ascii_digit())
+                && first
+                    .parse::<u32>()
+                    .is_ok_and(|number| number > 0 && number.to_string() == first)
             {
                 numbers.insert(first.to_owned());
             }

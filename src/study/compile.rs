@@ -69,6 +69,15 @@ impl Study {
     /// Everything that is wrong, at once, with paths from the object's root.
     pub fn compile(identity: Identity, spec: StudySpec, trial_fields: &[&str]) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
+        for (field, path) in [
+            ("outputPath", &spec.storage.output_path),
+            ("inputPath", &spec.storage.input_path),
+        ] {
+            if path.as_ref().is_some_and(|p| p.contains("{{") || p.contains("${")) {
+                let message = "is taken as it stands: `{{...}}` would be another folder for Argo than for the study, and `${...}` is not replaced here";
+                errors.push(format!("spec.storage.{field}"), message);
+            }
+        }
         let objective = match &*spec.objectives {
             [only] => keep(&mut errors, "spec.objectives[0]", Objective::compile(only)),
             _ => {

@@ -47,7 +47,7 @@ pub const TOP: usize = 50;
 const LONGEST_MESSAGE: usize = 8 << 10;
 
 /// A message that is not too long for a status.
-fn bounded(mut message: String) -> String {
+pub fn bounded(mut message: String) -> String {
     if message.len() > LONGEST_MESSAGE {
         let end = (0..=LONGEST_MESSAGE).rev().find(|at| message.is_char_boundary(*at));
         message.truncate(end.unwrap_or(0));

@@ -19,7 +19,7 @@ mod tests;
 pub use failures::pods_to_read;
 pub use manifest::{manifest, watch_labels};
 pub use outputs::outputs;
-pub use state::{pod_reason, state};
+pub use state::{pod_reason, ran_nothing, state};
 pub use template::{Template, TemplateKey};
 
 use std::collections::BTreeMap;

@@ -10,6 +10,12 @@ use super::{
 };
 use crate::study::{Failure, RunState};
 
+/// Whether a Workflow never came to run a pod.
+pub fn ran_nothing(workflow: &Value) -> bool {
+    let nodes = workflow["status"]["nodes"].as_object();
+    nodes.is_none_or(|nodes| !nodes.values().any(|node| text(node, "type") == "Pod"))
+}
+
 /// How many characters of Argo's messages are kept.
 const LONGEST: usize = 1024;
 /// How many things that failed are named.

@@ -1,7 +1,9 @@
 //! What is wrong around a study is said, and mending it is enough: nobody starts anything anew.
 
+use std::time::Duration;
+
 use hyperstudy::api::{HyperparameterStudy, StudyPhase};
-use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota, Secret};
 use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams},
@@ -10,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     apiserver::{ApiServer, User},
-    audit,
+    argo::Play,
+    audit, crds,
     lab::{Lab, SECRET, change, create, template},
     versitygw::KEYS,
 };
@@ -258,4 +261,73 @@ async fn a_parameter_that_reaches_nothing_is_told_of() {
     spec = json!({"trial": {"arguments": {"parameters": [{"name": "x", "value": "${parameters.x + parameters.learning_rate}"}]}}});
     lab.change_study("s", &spec).await;
     lab.until("s", "is content", |s| !holds(s)).await;
+}
+
+#[tokio::test]
+async fn pods_of_an_earlier_study_of_the_same_name_are_waited_for() {
+    let lab = Lab::start("pods-left").await;
+    let pods: Api<Pod> = lab.api();
+    let pod = |name: &str, workflow: &str| {
+        let metadata = json!({"name": name, "labels": {"workflows.argoproj.io/workflow": workflow}});
+        json!({"metadata": metadata, "spec": {"containers": [{"name": "main", "image": "none"}]}})
+    };
+    create(&pods, pod("old", "s-2-1")).await;
+    create(&pods, pod("other", "s-b-1-1")).await;
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({})).await;
+    not_ready(&lab, &["PodsLeft", "`old`"]).await;
+    let now = DeleteParams::default().grace_period(0);
+    pods.delete("old", &now).await.unwrap();
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn a_workflow_that_has_a_trials_name_is_said_and_waited_for() {
+    let lab = Lab::start("wf-taken").await;
+    let workflow = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
+        "metadata": {"name": "s-1-1"}, "spec": {"workflowTemplateRef": {"name": "train"}, "suspend": true},
+    });
+    lab.create_dynamic(&crds::workflows(), &workflow).await;
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({})).await;
+    let message = lab.condition("s", "Ready", "False", "NameTaken").await;
+    assert!(message.contains("`s-1-1`"), "{message}");
+    lab.workflows().delete("s-1-1", &DeleteParams::default()).await.unwrap();
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn a_template_that_goes_while_a_study_runs_costs_no_trial() {
+    let lab = Lab::start("template-goes").await;
+    lab.argo.play("train", |job| {
+        Play::loss(job.number("x")).running(Duration::from_millis(500))
+    });
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({"spec": {"budget": {"trials": 4}, "parallelism": 1}}))
+        .await;
+    lab.until_workflow("s-1-1", "is there", |o| o.is_some()).await;
+    lab.templates().delete("train", &DeleteParams::default()).await.unwrap();
+    lab.condition("s", "Ready", "False", "TemplateNotFound").await;
+    lab.template().await;
+    let status = lab.finished("s").await.status.unwrap();
+    assert_eq!((status.trials.succeeded, status.trials.failed), (4, 0));
+}
+
+#[tokio::test]
+async fn a_trial_that_is_taken_from_its_study_does_not_stop_it() {
+    let lab = Lab::start("orphaned").await;
+    lab.argo.play("train", |job| {
+        Play::loss(job.number("x")).running(Duration::from_millis(1500))
+    });
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({"spec": {"budget": {"trials": 3}, "parallelism": 1}}))
+        .await;
+    lab.until_workflow("s-1-1", "is there", |o| o.is_some()).await;
+    change(&lab.trials(), "s-1", &json!({"metadata": {"ownerReferences": null}})).await;
+    let status = lab.finished("s").await.status.unwrap();
+    assert_eq!(
+        (status.phase, status.trials.total, status.trials.succeeded),
+        (StudyPhase::Succeeded, 3, 2)
+    );
 }

@@ -303,6 +303,12 @@ async fn what_a_program_printed_does_not_keep_it_from_being_recorded() {
     .await;
     assert_eq!(status.phase, TrialPhase::Succeeded);
     assert_eq!(status.metrics.len(), 3);
+    let long = "k".repeat(1100);
+    let (status, _lab) = one("long-key", json!({}), move |_| {
+        Play::metrics(&json!({"loss": 0.5, long.as_str(): 1.0}))
+    })
+    .await;
+    assert_eq!((status.phase, status.metrics.len()), (TrialPhase::Succeeded, 1));
     let (status, _lab) = one("control-message", json!({}), |_| fails("exit\u{9b}31m code 1")).await;
     assert_eq!(status.phase, TrialPhase::Failed);
 }

@@ -72,7 +72,7 @@ pub const SERVED: Rights = &[
     ("configmaps", "get"),
     ("configmaps:workflow-controller-configmap", "get"),
     ("configmaps:artifact-repositories", "get"),
-    ("pods", "get"),
+    ("pods", "get list"),
     (" events", "get create patch"),
 ];
 

@@ -62,10 +62,10 @@ subjects:
 - apiGroups: [""]
   resources: [secrets, configmaps]
   verbs: [get]
-# Whether a trial's pod was preempted or evicted.
+# Whether a trial's pod was preempted or evicted; whether pods of an earlier study of the same name are left.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get]
+  verbs: [get, list]
 - apiGroups: [""]
   resources: [events]
   verbs: [get, create, patch]

@@ -84,6 +84,8 @@ pub struct State {
     pub failures: HashMap<Work, Failed>,
     /// The attempts that were asked to end, so that they are asked once.
     pub stopped: HashSet<(u32, u32)>,
+    /// Whether what the study needs of its surroundings has to be looked at again at once.
+    pub is_access_stale: bool,
     /// Whether it was announced to whoever attends to studies.
     pub is_announced: bool,
     /// Whether it is in the cache no more.

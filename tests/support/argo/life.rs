@@ -34,7 +34,7 @@ pub(super) async fn live(world: Arc<World>, mut job: Job, mut shutdown: Shutdown
             "workflowtemplates"
         };
         let message = format!("{kind}.argoproj.io \"{}\" not found", job.template);
-        finish(&world, &job, &Play::nothing(), "Error", &message).await;
+        finish(&world, &job, &Play::never_run(), "Error", &message).await;
         return;
     };
     for (name, value) in parameters(&template["spec"]) {
@@ -44,7 +44,7 @@ pub(super) async fn live(world: Arc<World>, mut job: Job, mut shutdown: Shutdown
             (false, None) => {
                 let message =
                     format!("invalid spec: spec.arguments.{name}.value or spec.arguments.{name}.valueFrom is required");
-                finish(&world, &job, &Play::nothing(), "Failed", &message).await;
+                finish(&world, &job, &Play::never_run(), "Failed", &message).await;
                 return;
             }
         }
@@ -193,8 +193,10 @@ async fn finish(world: &World, job: &Job, play: &Play, last: &str, message: &str
         "message": message,
         "progress": if succeeded { "1/1" } else { "0/1" },
         "resourcesDuration": {"cpu": 1, "memory": 1},
-        "nodes": Map::from_iter([(job.workflow.clone(), node)]),
     });
+    if play.runs {
+        status["nodes"] = Map::from_iter([(job.workflow.clone(), node)]).into();
+    }
     if succeeded && !play.globals.is_empty() {
         status["outputs"] = json!({"parameters": listed(&play.globals)});
     }

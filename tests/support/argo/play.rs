@@ -102,6 +102,8 @@ pub struct Play {
     pub(super) globals: Vec<(String, String)>,
     pub(super) end: End,
     pub(super) brisk: bool,
+    /// Whether it comes to run a pod.
+    pub(super) runs: bool,
 }
 
 /// How a Workflow ends once its time is over.
@@ -146,6 +148,15 @@ impl Play {
             globals: Vec::new(),
             end: End::Succeed,
             brisk: false,
+            runs: true,
+        }
+    }
+
+    /// Never comes to run a pod.
+    pub(super) fn never_run() -> Self {
+        Self {
+            runs: false,
+            ..Self::nothing()
         }
     }
 
