@@ -299,6 +299,9 @@ async fn overwriting_removes_numbered_folders_and_results_only() {
         "runs/a/1x/y",
         "runs/a/data/1/z",
         "runs/a/12",
+        "runs/a/0/x",
+        "runs/a/007/m",
+        "runs/a/99999999999/x",
         "runs/b/1/x",
         "runs/a2/1/x",
     ];
@@ -306,7 +309,6 @@ async fn overwriting_removes_numbered_folders_and_results_only() {
     lab.write(&[
         "runs/a/1/m",
         "runs/a/10/deep/m",
-        "runs/a/007/m",
         "runs/a/study_config.json",
         "runs/a/study_results.csv",
         "runs/a/best_result.json",

@@ -323,7 +323,8 @@ async fn a_trial_that_is_taken_from_its_study_does_not_stop_it() {
     let _controller = lab.controller();
     lab.create_study("s", &json!({"spec": {"budget": {"trials": 3}, "parallelism": 1}}))
         .await;
-    lab.until_workflow("s-1-1", "is there", |o| o.is_some()).await;
+    let knows = |s: &HyperparameterStudy| s.status.as_ref().is_some_and(|s| s.last_number == 1);
+    lab.until("s", "knows of its trial", knows).await;
     change(&lab.trials(), "s-1", &json!({"metadata": {"ownerReferences": null}})).await;
     let status = lab.finished("s").await.status.unwrap();
     assert_eq!(
