@@ -18,6 +18,7 @@ use super::{Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, is_defa
     kind = "HyperparameterStudy",
     plural = "hyperparameterstudies",
     shortname = "study",
+    shortname = "studies",
     shortname = "hps",
     namespaced,
     status = "StudyStatus",

@@ -16,6 +16,11 @@ use crate::{
     workflow::{Template, TemplateKey},
 };
 
+/// Whether an obstacle is the template's own: it is not there, or not as it has to be. Others tell of the way to it, and may pass.
+pub fn is_amiss(obstacle: &Obstacle) -> bool {
+    matches!(&*obstacle.reason, "TemplateNotFound" | "TemplateRefused")
+}
+
 /// How many objects a study's template may refer to, directly and through others.
 const MOST: usize = 50;
 

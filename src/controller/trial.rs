@@ -349,6 +349,7 @@ impl TrialWork {
             if let RunState::Failed(Failure::Failed | Failure::Refused, why) = &state
                 && workflow::ran_nothing(&value)
                 && let Err(obstacle) = templates::fetch(self.context.writer.client(), &self.study).await
+                && templates::is_amiss(&obstacle)
             {
                 // It could not be run for want of its template: that is not the trial's fault, and nothing else is started until it is mended.
                 tracing::info!(study = self.study.name, workflow = name, "{}: {why}", obstacle.message);
