@@ -386,8 +386,7 @@ mod tests {
             let json = as_yaml(serde_json::to_vec(&json!({ "a": text })).unwrap_or_default());
             let read: Value = serde_json::from_slice(&json).unwrap_or_default();
             assert_eq!(read, json!({ "a": text }));
-            let is_control = |b: &u8| *b == 0x7f;
-            assert!(!json.iter().any(|b| is_control(b)), "{text:?}");
+            assert!(!json.contains(&0x7f), "{text:?}");
         }
         let plain = as_yaml(b"{\"a\":\"\xc2\x85\"}".to_vec());
         assert_eq!(plain, b"{\"a\":\"\\u0085\"}");
