@@ -55,6 +55,7 @@ async fn outcome(lab: &Lab) -> Value {
     };
     // One that vanishes before anybody could record that it was there cannot be told from one that never was: it is created again.
     let vanishes = |name: &str| name.ends_with("7-1");
+    lab.argo.journal().excuse(vanishes);
     let mut workflows = lab.argo.journal().created_names();
     workflows.dedup_by(|name, before| name == before && vanishes(name));
     let mut best = serde_json::to_value(&status.best).unwrap();

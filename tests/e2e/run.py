@@ -148,6 +148,9 @@ def main():
         if not options.keep:
             leftovers = f"{LABEL}={world.run}"
             subprocess.run(["kubectl", "-n", namespace, "delete", "study,workflowtemplate,configmap,secret", "-l", leftovers, "--ignore-not-found"], check=False, stdout=subprocess.DEVNULL)
+        # Trials go after their studies, and only while a controller is there to let them go.
+        waiting = ["kubectl", "-n", namespace, "wait", "--for=delete", "hpt", "--all", "--timeout=120s"]
+        subprocess.run(waiting, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         controller.stop()
         world.api.close()
         if fresh and not options.keep:

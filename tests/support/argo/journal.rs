@@ -105,6 +105,12 @@ impl Journal {
         self.1.send_replace(count);
     }
 
+    /// Leaves out what the test knows of these Workflows and takes for right.
+    pub fn excuse(&self, is_fine: impl Fn(&str) -> bool) {
+        let of = |violation: &String| violation.split_once(": ").map_or("", |(name, _)| name).to_owned();
+        self.0.lock().unwrap().violations.retain(|v| !is_fine(&of(v)));
+    }
+
     pub(super) fn violation(&self, workflow: &str, what: &str) {
         self.0.lock().unwrap().violations.push(format!("{workflow}: {what}"));
     }
