@@ -57,6 +57,7 @@ impl Attendance {
         record: &StudyRecord,
         now: Timestamp,
     ) -> Option<Timestamp> {
+        entry.state().note_running(now);
         let active = is_active(study, &entry.state().snapshot);
         let owner_due = self.look_at_owner(context, entry, study, record, now).await;
         if !active {

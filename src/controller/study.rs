@@ -94,7 +94,11 @@ async fn explain(
         let wait = context.noted(entry, Work::Study, released)?;
         return later(now, wait);
     }
-    let goes_at = deleted_at(record, &before);
+    let goes_at = record
+        .spec
+        .as_ref()
+        .ok()
+        .and_then(|spec| study::deleted_at(spec, &before));
     if goes_at.is_some_and(|at| at <= now) {
         let deleted = steps::delete(context, entry).await;
         let wait = context.noted(entry, Work::Study, deleted)?;
@@ -102,13 +106,6 @@ async fn explain(
     }
     let writes = write_status(context, entry, own, record, status, now).await;
     [again, goes_at, writes].into_iter().flatten().min()
-}
-
-/// When a study that ended without ever having been understood is deleted.
-fn deleted_at(record: &StudyRecord, status: &StudyStatus) -> Option<Timestamp> {
-    let ttl = record.spec.as_ref().ok()?.ttl_after_finished?;
-    let ended = status.completion_time.filter(|_| status.phase.is_finished())?;
-    later(ended, ttl.0)
 }
 
 /// Writes the status where it is new, at most twice a second. Gives when it has to wait.

@@ -182,7 +182,8 @@ impl TrialWork {
         let refused = WorkflowRecord {
             owner: record.uid.clone(),
             version: Version::default(),
-            created: None,
+            is_running: false,
+            running_since: None,
             seen: Seen::Unsuccessful,
             state: Some(RunState::Failed(Failure::Refused, message)),
             epoch: u64::MAX,
@@ -264,12 +265,7 @@ impl TrialWork {
         match self.write(version, &status).await {
             // What a program wrote must not keep its trial from ending: the objective counts, the rest can be read in S3.
             Err(Trouble::Call(CallError::Invalid(why))) => {
-                let message = format!("its metrics are not shown here, as the API server does not take them: {why}");
-                let plain = TrialStatus {
-                    metrics: Default::default(),
-                    message: Some(study::bounded(message)),
-                    ..status
-                };
+                let plain = study::without_metrics(status, &why);
                 self.write(version, &plain).await.map(|_| ())
             }
             written => written.map(|_| ()),
@@ -346,14 +342,18 @@ impl TrialWork {
                 reasons.extend(self.context.writer.pod_reason(self.namespace(), &pod).await);
             }
             let mut state = workflow::state(&value, &reasons);
-            if let RunState::Failed(Failure::Failed | Failure::Refused, why) = &state
-                && workflow::ran_nothing(&value)
+            if workflow::blames_template(&value, &state)
                 && let Err(obstacle) = templates::fetch(self.context.writer.client(), &self.study).await
                 && templates::is_amiss(&obstacle)
             {
-                // It could not be run for want of its template: that is not the trial's fault, and nothing else is started until it is mended.
-                tracing::info!(study = self.study.name, workflow = name, "{}: {why}", obstacle.message);
-                state = RunState::Failed(Failure::Interrupted, obstacle.message.clone());
+                // Nothing else is started until it is mended.
+                tracing::info!(
+                    study = self.study.name,
+                    workflow = name,
+                    "{}: {state:?}",
+                    obstacle.message
+                );
+                state = workflow::without_template(obstacle.message.clone());
                 self.entry.state().snapshot.obstacle = Some((obstacle.reason, obstacle.message));
                 self.entry.state().is_access_stale = true;
             }

@@ -23,7 +23,8 @@ pub use ending::Ending;
 pub use plan::{has_deletions, plan};
 pub use ranking::Ranking;
 pub use snapshot::{Failure, Folder, Owner, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written};
-pub use trial::started;
+pub use status::deleted_at;
+pub use trial::{started, without_metrics};
 pub use unusable::unusable;
 
 use std::time::Duration;
@@ -47,7 +48,7 @@ pub const TOP: usize = 50;
 const LONGEST_MESSAGE: usize = 8 << 10;
 
 /// A message that is not too long for a status.
-pub fn bounded(mut message: String) -> String {
+fn bounded(mut message: String) -> String {
     if message.len() > LONGEST_MESSAGE {
         let end = (0..=LONGEST_MESSAGE).rev().find(|at| message.is_char_boundary(*at));
         message.truncate(end.unwrap_or(0));

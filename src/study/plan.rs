@@ -83,7 +83,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     // Only what is recorded counts: whoever waits for its end has to be able to see it.
     let may_go = snapshot.was_over() && status.phase.is_finished() && !study.deleting;
     let may_go = may_go && snapshot.owner != Owner::Active;
-    let deleted_at = status::deleted_at(study, &snapshot.status).filter(|_| may_go);
+    let deleted_at = status::deleted_at(&study.spec, &snapshot.status).filter(|_| may_go);
     if deleted_at.is_some_and(|at| at <= now) {
         steps.push(bound(study, Action::DeleteStudy));
     }

@@ -101,7 +101,7 @@ pub struct Trial {
     pub status: TrialStatus,
     /// What runs for it, where anything was seen.
     pub run: Option<Run>,
-    /// Since when that is there, where it is known.
+    /// Since when that was seen to run, where that is known: what waits for its turn does not run.
     pub run_since: Option<Timestamp>,
     /// What its metrics file said, once it was read for the current attempt.
     pub metrics: Option<Result<Reading, MetricsError>>,

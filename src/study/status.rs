@@ -5,7 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{Ending, Folder, Ranking, Snapshot, Study, TOP, Trial, Written, bounded, ending::later};
 use crate::api::{
-    BestTrial, Duration, Files, Idle, RankedTrial, ResultPaths, StudyPhase, StudyStatus, TrialCounts, TrialPhase,
+    BestTrial, Duration, Files, Idle, RankedTrial, ResultPaths, StudyPhase, StudySpec, StudyStatus, TrialCounts,
+    TrialPhase,
 };
 
 /// How the study stands, as the plan found it.
@@ -254,8 +255,8 @@ fn outcome(snapshot: &Snapshot, standing: Standing<'_>, phase: StudyPhase) -> (&
     }
 }
 
-/// When a study that has been finished since `completed` is deleted.
-pub(super) fn deleted_at(study: &Study, status: &StudyStatus) -> Option<Timestamp> {
-    let ttl = study.spec.ttl_after_finished?;
-    Some(later(status.completion_time?, ttl.signed()))
+/// When a study that has ended is deleted.
+pub fn deleted_at(spec: &StudySpec, status: &StudyStatus) -> Option<Timestamp> {
+    let ended = status.completion_time.filter(|_| status.phase.is_finished())?;
+    Some(later(ended, spec.ttl_after_finished?.signed()))
 }

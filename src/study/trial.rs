@@ -128,6 +128,16 @@ pub fn started(study: &Study, number: u32, before: &TrialStatus, attempt: u32, n
     }
 }
 
+/// A status of which the API server does not take the metrics, for the reason `why`: without them. The objective counts, the rest can be read in S3.
+pub fn without_metrics(status: TrialStatus, why: &str) -> TrialStatus {
+    let message = format!("its metrics are not shown here, as the API server does not take them: {why}");
+    TrialStatus {
+        metrics: Default::default(),
+        message: Some(bounded(message)),
+        ..status
+    }
+}
+
 fn adopted(study: &Study, trial: &Trial, now: Timestamp) -> TrialStatus {
     started(
         study,

@@ -19,7 +19,7 @@ mod tests;
 pub use failures::pods_to_read;
 pub use manifest::{manifest, watch_labels};
 pub use outputs::outputs;
-pub use state::{pod_reason, ran_nothing, state};
+pub use state::{blames_template, pod_reason, state, without_template};
 pub use template::{Template, TemplateKey};
 
 use std::collections::BTreeMap;
@@ -71,6 +71,11 @@ pub fn seen(labels: &BTreeMap<String, String>) -> Seen {
         // A Workflow that a person has Argo retry keeps its old phase.
         _ => Seen::Active,
     }
+}
+
+/// Whether the labels of a Workflow say that Argo has begun to run it. Before, it may wait for its turn.
+pub fn is_running(labels: &BTreeMap<String, String>) -> bool {
+    labels.get(PHASE_LABEL).is_some_and(|phase| phase == "Running") && seen(labels) == Seen::Active
 }
 
 /// The text at `key`, empty where there is none.

@@ -10,10 +10,16 @@ use super::{
 };
 use crate::study::{Failure, RunState};
 
-/// Whether a Workflow never came to run a pod.
-pub fn ran_nothing(workflow: &Value) -> bool {
+/// Whether a Workflow ended so that its template may be to blame: it failed without ever having come to run a pod.
+pub fn blames_template(workflow: &Value, state: &RunState) -> bool {
     let nodes = workflow["status"]["nodes"].as_object();
-    nodes.is_none_or(|nodes| !nodes.values().any(|node| text(node, "type") == "Pod"))
+    let ran_nothing = nodes.is_none_or(|nodes| !nodes.values().any(|node| text(node, "type") == "Pod"));
+    ran_nothing && matches!(state, RunState::Failed(Failure::Failed | Failure::Refused, _))
+}
+
+/// How such a Workflow stands once the template is known to be amiss, for which `message` says why: it was not the trial's fault, and costs it nothing.
+pub fn without_template(message: String) -> RunState {
+    RunState::Failed(Failure::Interrupted, message)
 }
 
 /// How many characters of Argo's messages are kept.

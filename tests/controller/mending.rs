@@ -332,3 +332,42 @@ async fn a_trial_that_is_taken_from_its_study_does_not_stop_it() {
         (StudyPhase::Succeeded, 3, 2)
     );
 }
+
+#[tokio::test]
+async fn what_runs_is_looked_after_while_nothing_new_is_allowed() {
+    let lab = Lab::start("trial-quota").await;
+    let quotas: Api<ResourceQuota> = Api::namespaced(lab.client.clone(), &lab.namespace);
+    let one = json!({"count/hyperparametertrials.hyperstudy.dev": "1"});
+    create(&quotas, json!({"metadata": {"name": "one"}, "spec": {"hard": one}})).await;
+    let status = json!({"status": {"hard": one, "used": {"count/hyperparametertrials.hyperstudy.dev": "0"}}});
+    quotas
+        .patch_status("one", &PatchParams::default(), &Patch::Merge(&status))
+        .await
+        .unwrap();
+    lab.argo.play("train", |job| {
+        Play::loss(job.number("x")).running(Duration::from_secs(1))
+    });
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({"spec": {"parallelism": 2}})).await;
+    lab.condition("s", "Ready", "False", "Forbidden").await;
+    let ended = |s: &HyperparameterStudy| s.status.as_ref().is_some_and(|s| s.trials.succeeded == 1);
+    lab.until("s", "has recorded its first trial", ended).await;
+    quotas.delete("one", &DeleteParams::default()).await.unwrap();
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
+async fn a_path_with_tags_in_it_is_refused() {
+    let lab = Lab::start("tags").await;
+    let _controller = lab.controller();
+    for (name, path) in [
+        ("a", "s3://hyperstudy/{{workflow.name}}"),
+        ("b", "s3://hyperstudy/${study.name}"),
+    ] {
+        lab.create_study(name, &json!({"spec": {"storage": {"outputPath": path}}}))
+            .await;
+        let message = lab.condition(name, "Ready", "False", "InvalidSpec").await;
+        assert!(message.contains("spec.storage.outputPath"), "{message}");
+    }
+    assert_eq!(lab.argo.journal().created_names(), [""; 0]);
+}

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::record::{StudyRecord, TrialRecord, Version, WorkflowRecord};
@@ -247,12 +248,25 @@ impl State {
             let state = known.state.take();
             *known = WorkflowRecord {
                 state: record.state.or(state.filter(|_| record.seen == known.seen)),
+                running_since: known.running_since,
                 ..record
             };
         } else {
             self.workflows.insert(name, record);
         }
         self.find_run(number);
+    }
+
+    /// Notes since when what runs was seen to run.
+    pub fn note_running(&mut self, now: Timestamp) {
+        let mut new = Vec::new();
+        for (name, record) in &mut self.workflows {
+            if record.is_running && record.running_since.is_none() {
+                record.running_since = Some(now);
+                new.extend(number_of(name));
+            }
+        }
+        new.into_iter().for_each(|number| self.find_run(number));
     }
 
     /// Forgets a Workflow. Whether it is gone for good shows when it is looked for.
@@ -410,7 +424,7 @@ impl State {
             _ => None,
         };
         let record = run.as_ref().and_then(|run| self.workflow(number, run.attempt));
-        let since = record.and_then(|record| record.created);
+        let since = record.and_then(|record| record.running_since);
         if let Some(trial) = self.trial_mut(number) {
             trial.run = run;
             trial.run_since = since;

@@ -122,8 +122,10 @@ pub struct WorkflowRecord {
     pub owner: String,
     /// Its version.
     pub version: Version,
-    /// When it was created.
-    pub created: Option<Timestamp>,
+    /// Whether Argo has begun to run it: before, it may wait for its turn.
+    pub is_running: bool,
+    /// Since when that was seen here.
+    pub running_since: Option<Timestamp>,
     /// How it stands as far as its labels say.
     pub seen: Seen,
     /// How it stands, where its labels do not say enough and it was read.
@@ -135,11 +137,13 @@ pub struct WorkflowRecord {
 impl WorkflowRecord {
     /// What is kept of a Workflow that the trial with the UID `owner` owns, as far as its metadata say.
     pub fn of(metadata: &ObjectMeta, owner: String, epoch: u64) -> Self {
+        let labels = metadata.labels.clone().unwrap_or_default();
         Self {
             owner,
             version: Version::of(metadata),
-            created: metadata.creation_timestamp.as_ref().map(|t| t.0),
-            seen: workflow::seen(&metadata.labels.clone().unwrap_or_default()),
+            is_running: workflow::is_running(&labels),
+            running_since: None,
+            seen: workflow::seen(&labels),
             state: None,
             epoch,
         }

@@ -328,3 +328,20 @@ fn a_trial_that_outlives_its_study_is_let_go_when_it_is_deleted() {
     let deleted = entries[0].state().deleted_trials();
     assert_eq!(deleted, [(1, NAMESPACE.to_owned(), "s-1".to_owned())]);
 }
+
+#[test]
+fn a_workflow_that_waits_for_its_turn_does_not_run_yet() {
+    let (cache, entry) = cache();
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let since = || entry.state().snapshot.trial(1).unwrap().run_since;
+    let phase = |phase: &str| json!({"workflows.argoproj.io/phase": phase, "workflows.argoproj.io/completed": "false"});
+    cache.take_workflow(&workflow("s-1-1", 20, "trial-1", &phase("Pending")), 1);
+    entry.state().note_running(at(10));
+    assert_eq!(since(), None);
+    cache.take_workflow(&workflow("s-1-1", 21, "trial-1", &phase("Running")), 1);
+    entry.state().note_running(at(20));
+    assert_eq!(since(), Some(at(20)));
+    cache.take_workflow(&workflow("s-1-1", 22, "trial-1", &phase("Running")), 1);
+    entry.state().note_running(at(30));
+    assert_eq!(since(), Some(at(20)));
+}
