@@ -258,7 +258,8 @@ async fn one_trial_is_stopped_or_ends_before_that() {
         (trial.reason.as_deref(), trial.objectives[0]),
         (Some("StoppedByUser"), 0.5)
     );
-    let stops = lab.argo.journal().which(|h| matches!(h, Happened::Shutdown(_)));
+    let mut stops = lab.argo.journal().which(|h| matches!(h, Happened::Shutdown(_)));
+    stops.sort();
     assert_eq!(stops, ["s-1-1", "s-2-1"]);
 }
 
