@@ -1,6 +1,6 @@
 //! How configurations are chosen.
 
-use kube::KubeSchema;
+use kube::{KubeSchema, core::Rule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,8 @@ use super::{ParameterMap, is_default, rules};
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Algorithm {
-    /// What proposes configurations: exactly one of its fields.
+    /// What proposes configurations: exactly one of its fields. Default: `auto`.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub sampler: Sampler,
 
     /// The number that all random choices follow from: the same seed, the same configurations. Default: from the study's UID.
@@ -33,37 +34,92 @@ pub enum Duplicates {
     Allow,
 }
 
-/// What proposes configurations: exactly one of these.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
-#[x_kube(validation = (
-    "[has(self.random), has(self.grid), has(self.sobol), has(self.chain)].filter(x, x).size() <= 1",
-    "a study has one sampler: keep only one of `random`, `grid`, `sobol`, `list` and `chain`; a chain runs several in turn"
-))]
-pub struct Sampler {
-    /// Each configuration at random, independent of all others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub random: Option<RandomSampler>,
+/// The samplers: the one table of them. Each line gives the field's name in a study, and its settings; whatever proposes configurations by itself belongs here
+/// (a chain of them does not). To add one, add its line, its settings below, and its file in `src/sampler`.
+macro_rules! samplers {
+    ($callback:ident) => {
+        $callback! {
+            /// The sampler that suits the space, the budget, the parallelism and what is known so far; each trial's `origin` says which and why.
+            "auto" auto: AutoSampler,
+            /// Each configuration at random, independent of all others.
+            "random" random: RandomSampler,
+            /// Every combination of evenly spaced values.
+            "grid" grid: GridSampler,
+            /// A scrambled Sobol sequence: points that fill the space more evenly than random ones.
+            "sobol" sobol: SobolSampler,
+            /// A tree-structured Parzen estimator: cheap, for spaces of any kind and many trials.
+            "tpe" tpe: TpeSampler,
+            /// A Gaussian process with expected improvement: the best use of few, expensive trials.
+            "gaussianProcess" gaussian_process: GaussianProcessSampler,
+            /// CMA-ES, an evolution strategy that adapts the shape of its search: for many trials over numbers.
+            "cmaEs" cma_es: CmaEsSampler,
+            /// A genetic algorithm: crossover and mutation of the best third.
+            "genetic" genetic: GeneticSampler,
+            /// Changes one parameter of the best configuration at a time.
+            "localSearch" local_search: LocalSearchSampler,
+            /// These configurations, in their order, at most 10000. A parameter that one leaves out takes its default.
+            #[schemars(schema_with = "rules::configurations")]
+            "list" list: Vec<ParameterMap>,
+        }
+    };
+}
+pub(crate) use samplers;
 
-    /// Every combination of evenly spaced values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grid: Option<GridSampler>,
+/// Defines what chooses one of the table: as a study's sampler, which may also be a chain, and as a chain's stage.
+macro_rules! define {
+    ($($(#[$attribute:meta])* $name:literal $field:ident: $settings:ty,)*) => {
+        /// What proposes configurations: exactly one of these; none is `auto`.
+        #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+        #[x_kube(validation = one(
+            &[$($name,)* "chain"],
+            "a study has one sampler: keep only one of these; a chain runs several in turn",
+        ))]
+        pub struct Sampler {
+            $(
+                $(#[$attribute])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$settings>,
+            )*
 
-    /// A scrambled Sobol sequence: points that fill the space more evenly than random ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sobol: Option<SobolSampler>,
+            /// One sampler after another, at most 16.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[schemars(length(min = 1, max = 16))]
+            #[x_kube(merge_strategy = ListMerge::Atomic)]
+            pub chain: Option<Vec<ChainStage>>,
+        }
 
-    /// These configurations, in their order, at most 10000. A parameter that one leaves out takes its default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "rules::configurations")]
-    pub list: Option<Vec<ParameterMap>>,
+        /// What proposes configurations in one stage of a chain: exactly one of these.
+        #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+        #[x_kube(validation = one(
+            &[$($name),*],
+            "a stage has one sampler: keep only one of these, and make another stage for the other",
+        ))]
+        pub struct StageSampler {
+            $(
+                $(#[$attribute])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$settings>,
+            )*
+        }
 
-    /// One sampler after another, at most 16.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub chain: Option<Vec<ChainStage>>,
+        impl From<&Sampler> for StageSampler {
+            /// All but the chain.
+            fn from(sampler: &Sampler) -> Self {
+                Self { $($field: sampler.$field.clone(),)* }
+            }
+        }
+    };
+}
+samplers!(define);
+
+/// The rule that of these fields at most one is set; the schema's `minProperties` wants one.
+fn one(names: &[&str], message: &str) -> Rule {
+    let has: Vec<String> = names.iter().map(|name| format!("has(self.{name})")).collect();
+    Rule::new(format!("[{}].filter(x, x).size() <= 1", has.join(", "))).message(message)
 }
 
 /// One sampler of a chain.
@@ -79,32 +135,9 @@ pub struct ChainStage {
     pub trials: Option<u32>,
 }
 
-/// What proposes configurations in one stage of a chain: exactly one of these.
+/// `auto` has nothing to set.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
-#[x_kube(validation = (
-    "[has(self.random), has(self.grid), has(self.sobol)].filter(x, x).size() <= 1",
-    "a stage has one sampler: keep only one of `random`, `grid`, `sobol` and `list`, and make another stage for the other"
-))]
-pub struct StageSampler {
-    /// Each configuration at random, independent of all others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub random: Option<RandomSampler>,
-
-    /// Every combination of evenly spaced values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grid: Option<GridSampler>,
-
-    /// A scrambled Sobol sequence: points that fill the space more evenly than random ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sobol: Option<SobolSampler>,
-
-    /// These configurations, in their order, at most 10000. A parameter that one leaves out takes its default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "rules::configurations")]
-    pub list: Option<Vec<ParameterMap>>,
-}
+pub struct AutoSampler {}
 
 /// Random search has nothing to set.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -124,3 +157,76 @@ pub struct GridSampler {
 /// The Sobol sequence has nothing to set.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SobolSampler {}
+
+/// How the Parzen estimator begins.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TpeSampler {
+    /// How many results (of trials that ended, failed ones among them) are wanted before the model is asked; until then configurations fill the space evenly. 1 to 10000.
+    /// Default: from the number of parameters, at most 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub startup_trials: Option<u32>,
+}
+
+/// How the Gaussian process begins.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GaussianProcessSampler {
+    /// How many results (of trials that ended, failed ones among them) are wanted before the model is asked; until then configurations fill the space evenly. 1 to 10000.
+    /// Default: from the number of parameters, at most 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub startup_trials: Option<u32>,
+}
+
+/// CMA-ES's generations and how wide they begin.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CmaEsSampler {
+    /// How many configurations a generation has, 4 to 10000. Default: 4 + 3 ln(dimensions), doubled by each restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 4, max = 10_000))]
+    pub population_size: Option<u32>,
+
+    /// The standard deviation of the first generation, as a part of each parameter's range, above 0 to 1. Default 0.3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0001, max = 1.0))]
+    pub sigma: Option<f64>,
+}
+
+/// The genetic algorithm's population and how often genes change.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GeneticSampler {
+    /// How many configurations are drawn at random before the first are crossed, 2 to 10000. Default 15.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 10_000))]
+    pub population_size: Option<u32>,
+
+    /// How likely each parameter of a child is drawn anew, 0 to 1. Default 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub mutation_rate: Option<f64>,
+}
+
+/// Where the local search starts and how far its steps go.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LocalSearchSampler {
+    /// The configuration to start from; a parameter that it leaves out takes its default. Without it: the defaults, or else the middle of the space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "rules::configuration")]
+    pub start: Option<ParameterMap>,
+
+    /// What a number is multiplied by in one step, each above 0 and not 1; at most 16. Where a product would not change it (an int, a step, 0), the next value is taken. Default [0.8, 1.2].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub factors: Option<Vec<f64>>,
+
+    /// How often each configuration is run before it is compared, by the mean of its values, 1 to 100; above 1 it needs `duplicates: Allow`. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub repeats: Option<u32>,
+}

@@ -54,10 +54,10 @@ use super::{Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, is_defa
     printcolumn(name = "Best-Trial", type_ = "string", json_path = ".status.best.trial", description = "The trial that gave it."),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[schemars(extend("required" = ["algorithm", "objectives", "parameters", "storage", "trial"]))]
+#[schemars(extend("required" = ["objectives", "parameters", "storage", "trial"]))]
 #[x_kube(
     validation = Rule::new(BOUNDED)
-        .message("random, sobol and a chain that ends with one never end by themselves here: set `trials` or `duration`")
+        .message("only `grid`, `list` and chains of them end by themselves here: set `trials` or `duration`")
         .field_path(".budget")
         .reason(Reason::FieldValueRequired),
     validation = Rule::new(
@@ -86,6 +86,8 @@ pub struct StudySpec {
     pub constraints: Vec<String>,
 
     /// How configurations are chosen.
+    #[serde(default)]
+    #[schemars(extend("default" = {}))]
     pub algorithm: Algorithm,
 
     /// How many trials may be unfinished at the same time, 1 to 1000. Default 1.
@@ -131,9 +133,10 @@ pub struct StudySpec {
 /// The rule that a study has an end: a sampler that goes on for ever needs a budget where the space may be infinite, which the
 /// schema can tell of a `double` without step, or where configurations may be run twice.
 const BOUNDED: &str = "(has(self.budget) && (has(self.budget.trials) || has(self.budget.duration))) \
-     || !(has(self.algorithm.sampler.random) || has(self.algorithm.sampler.sobol) || (has(self.algorithm.sampler.chain) \
-     && self.algorithm.sampler.chain.exists(s, !has(s.trials) && (has(s.sampler.random) || has(s.sampler.sobol))))) \
-     || !(self.algorithm.duplicates == 'Allow' || self.parameters.exists(p, has(p.double) && !has(p.double.step)))";
+     || (has(self.algorithm) && has(self.algorithm.sampler) && (has(self.algorithm.sampler.grid) || has(self.algorithm.sampler.list) \
+     || (has(self.algorithm.sampler.chain) \
+     && self.algorithm.sampler.chain.all(s, has(s.trials) || has(s.sampler.grid) || has(s.sampler.list))))) \
+     || !((has(self.algorithm) && self.algorithm.duplicates == 'Allow') || self.parameters.exists(p, has(p.double) && !has(p.double.step)))";
 
 /// The rule about a study's name, which is at the root because only there CEL sees it.
 fn name_rule() -> Rule {

@@ -99,6 +99,16 @@ pub struct Origin {
     #[schemars(length(min = 1, max = 63))]
     pub sampler: Option<String>,
 
+    /// Of `auto`, the sampler that it chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub method: Option<String>,
+
+    /// Of `auto`, why it chose that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub reason: Option<String>,
+
     /// Of a chain, the position from 0 of the sampler in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<u32>,

@@ -101,6 +101,8 @@ fn first(study: &Study) -> Vec<(Config, Origin)> {
             space: &study.space,
             seed: study.seed,
             duplicates: study.spec.algorithm.duplicates,
+            parallelism: study.spec.parallelism,
+            budget: study.spec.budget.trials,
             number: u32::try_from(made.len()).unwrap_or(u32::MAX).saturating_add(1),
         };
         let Suggestion::New { config, origin } = study.sampler.suggest(&context, &history) else {

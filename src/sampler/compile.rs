@@ -1,44 +1,33 @@
 //! From a study's `sampler` to the sampler.
 
 use super::{
-    Name, Sampler,
+    Name, Sampler, Settings,
     chain::{Chain, Stage},
     defaults::Defaults,
-    grid::Grid,
-    list::List,
-    random::Random,
-    sobol::Sobol,
 };
 use crate::{
-    api::{self, ChainStage, FieldErrors, StageSampler},
+    api::{self, AutoSampler, ChainStage, FieldErrors, StageSampler, samplers},
     space::Space,
 };
 
-/// The sampler that `spec` describes, its settings checked against the space.
+/// The sampler that `spec` describes, its settings checked against the space; `auto` where it describes none.
 /// With `defaults` first where the space has them and the sampler (of a chain, the first one) is not `grid` or `list`.
 ///
 /// # Errors
 /// Everything that is wrong, paths below `sampler`.
 pub fn compile(spec: &api::Sampler, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
-    let api::Sampler {
-        random,
-        grid,
-        sobol,
-        list,
-        chain,
-    } = spec;
-    let single = StageSampler {
-        random: random.clone(),
-        grid: grid.clone(),
-        sobol: sobol.clone(),
-        list: list.clone(),
-    };
-    let (sampler, first) = match chain {
-        None => (self::single(&single, None, space), Some(&single)),
-        Some(_) if single != StageSampler::default() => {
-            (Err(choose("`random`, `grid`, `sobol`, `list`, `chain`")), None)
+    let alone = StageSampler::from(spec);
+    let (sampler, first) = match &spec.chain {
+        None if alone == StageSampler::default() => {
+            let auto = StageSampler {
+                auto: Some(AutoSampler {}),
+                ..alone
+            };
+            (single(&auto, None, space), Some(auto))
         }
-        Some(stages) => (self::chain(stages, space), stages.first().map(|stage| &stage.sampler)),
+        None => (single(&alone, None, space), Some(alone)),
+        Some(_) if alone != StageSampler::default() => (Err(choose(&[&NAMES[..], &["chain"]].concat())), None),
+        Some(stages) => (chain(stages, space), stages.first().map(|stage| stage.sampler.clone())),
     };
     let sampler = sampler.map_err(|wrong| {
         let mut errors = FieldErrors::default();
@@ -53,35 +42,43 @@ pub fn compile(spec: &api::Sampler, space: &Space) -> Result<Box<dyn Sampler>, F
     })
 }
 
-fn choose(samplers: &str) -> FieldErrors {
+fn choose(names: &[&str]) -> FieldErrors {
     let mut errors = FieldErrors::default();
-    errors.push("", format!("choose exactly one of {samplers}"));
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    errors.push("", format!("choose exactly one of {}", names.join(", ")));
     errors
 }
 
-/// One sampler that is no chain; `stage` is its place where it is part of one.
-fn single(spec: &StageSampler, stage: Option<u32>, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
-    let name = |sampler| Name { sampler, stage };
-    let StageSampler {
-        random,
-        grid,
-        sobol,
-        list,
-    } = spec;
-    let below = |path: &'static str| {
-        move |wrong: FieldErrors| {
-            let mut errors = FieldErrors::default();
-            errors.extend_below(path, wrong);
-            errors
+/// One of the table: its name, and what makes it.
+type Chosen<'a> = (&'static str, &'a dyn Settings);
+
+macro_rules! table {
+    ($($(#[$attribute:meta])* $name:literal $field:ident: $settings:ty,)*) => {
+        /// The names of all samplers that are no chain.
+        const NAMES: &[&str] = &[$($name),*];
+
+        /// Those that `spec` chooses.
+        fn chosen(spec: &StageSampler) -> Vec<Chosen<'_>> {
+            let mut chosen: Vec<Chosen<'_>> = Vec::new();
+            $(chosen.extend(spec.$field.as_ref().map(|settings| -> Chosen<'_> { ($name, settings) }));)*
+            chosen
         }
     };
-    Ok(match (random, grid, sobol, list) {
-        (Some(_), None, None, None) => Box::new(Random(name("random"))),
-        (None, Some(spec), None, None) => Box::new(Grid::new(name("grid"), spec, space).map_err(below("grid"))?),
-        (None, None, Some(_), None) => Box::new(Sobol::new(name("sobol"), space).map_err(below("sobol"))?),
-        (None, None, None, Some(list)) => Box::new(List::new(name("list"), list, space).map_err(below("list"))?),
-        _ if stage.is_some() => return Err(choose("`random`, `grid`, `sobol`, `list`")),
-        _ => return Err(choose("`random`, `grid`, `sobol`, `list`, `chain`")),
+}
+samplers!(table);
+
+/// One sampler that is no chain; `stage` is its place where it is part of one.
+fn single(spec: &StageSampler, stage: Option<u32>, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+    let [(sampler, settings)] = chosen(spec)[..] else {
+        return Err(match stage {
+            Some(_) => choose(NAMES),
+            None => choose(&[NAMES, &["chain"]].concat()),
+        });
+    };
+    settings.build(Name { sampler, stage }, space).map_err(|wrong| {
+        let mut errors = FieldErrors::default();
+        errors.extend_below(sampler, wrong);
+        errors
     })
 }
 
@@ -98,7 +95,7 @@ fn chain(stages: &[ChainStage], space: &Space) -> Result<Box<dyn Sampler>, Field
             errors.push(format!("{path}.trials"), "0 trials are none: leave the stage out");
         }
         // also in a finite space: they would use it up
-        if !is_last && trials.is_none() && (sampler.random.is_some() || sampler.sobol.is_some()) {
+        if !is_last && trials.is_none() && sampler.grid.is_none() && sampler.list.is_none() {
             errors.push(
                 format!("{path}.trials"),
                 "is missing: without it this sampler never hands over, and the stages after it never run",

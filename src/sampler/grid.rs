@@ -1,7 +1,7 @@
 //! Every combination of evenly spaced values.
 
 use super::{
-    Context, Name, Observation, Sampler, Suggestion,
+    Context, Name, Observation, Sampler, Settings, Suggestion,
     unused::{Digits, Unused, distinct},
 };
 use crate::{
@@ -38,6 +38,12 @@ impl Points {
 pub(super) struct Grid {
     name: Name,
     points: Vec<Points>,
+}
+
+impl Settings for GridSampler {
+    fn build(&self, name: Name, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+        Ok(Box::new(Grid::new(name, self, space)?))
+    }
 }
 
 impl Grid {

@@ -1,6 +1,6 @@
 //! The configurations of a list, in their order.
 
-use super::{Context, Name, Observation, Sampler, Suggestion, unused::Unused};
+use super::{Context, Name, Observation, Sampler, Settings, Suggestion, unused::Unused};
 use crate::{
     api::{Duplicates, FieldErrors, ParameterMap},
     space::{Config, Space},
@@ -11,6 +11,12 @@ use crate::{
 pub(super) struct List {
     name: Name,
     configs: Vec<Config>,
+}
+
+impl Settings for Vec<ParameterMap> {
+    fn build(&self, name: Name, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+        Ok(Box::new(List::new(name, self, space)?))
+    }
 }
 
 impl List {

@@ -2,15 +2,21 @@
 //!
 //! Pure. A sampler keeps nothing between calls: the same context and history give the same answer, whoever asks and however often.
 
+mod auto;
 mod chain;
+mod cma_es;
 mod compile;
 mod defaults;
+mod gaussian_process;
+mod genetic;
 mod grid;
 mod list;
+mod local_search;
 mod random;
 mod sobol;
 #[cfg(test)]
 mod tests;
+mod tpe;
 mod unused;
 
 pub use compile::compile;
@@ -19,7 +25,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::{Duplicates, Origin},
+    api::{Duplicates, FieldErrors, Origin},
     space::{Config, Space},
 };
 
@@ -32,6 +38,10 @@ pub struct Context<'a> {
     pub seed: u64,
     /// Whether a configuration may be proposed that the history has already.
     pub duplicates: Duplicates,
+    /// How many trials the study runs at the same time, at least 1.
+    pub parallelism: u32,
+    /// How many trials the study will have in all, where that is known.
+    pub budget: Option<u32>,
     /// The number that the proposed trial will have. It was never used before, so random choices that depend on it are fresh.
     pub number: u32,
 }
@@ -48,7 +58,7 @@ impl Context<'_> {
 /// One trial of the study, as samplers see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
-    /// Its number.
+    /// Its number; 0 where it is no trial of this study, but of an earlier one, or somebody else evaluated it. Such a one may lack parameters that the space has: they are inactive.
     pub number: u32,
     /// Its configuration.
     pub config: &'a Config,
@@ -112,6 +122,15 @@ pub fn seed(given: Option<i64>, uid: &str) -> u64 {
     )
 }
 
+/// A sampler's settings, which make the sampler. Each sampler implements it in its own file.
+trait Settings {
+    /// The sampler over `space`, which names itself `name`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings, paths below the sampler's field.
+    fn build(&self, name: Name, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors>;
+}
+
 /// The sampler as trials' origins name it.
 #[derive(Clone, Copy, Debug)]
 struct Name {
@@ -145,7 +164,7 @@ impl Name {
                 sampler: Some(self.sampler.to_owned()),
                 stage: self.stage,
                 index: Some(index),
-                request: None,
+                ..Origin::default()
             },
         }
     }

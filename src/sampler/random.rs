@@ -2,12 +2,21 @@
 
 use rand::RngExt;
 
-use super::{Context, Name, Observation, Sampler, Suggestion, unused::Unused};
-use crate::{api::Duplicates, space::Space};
+use super::{Context, Name, Observation, Sampler, Settings, Suggestion, unused::Unused};
+use crate::{
+    api::{Duplicates, FieldErrors, RandomSampler},
+    space::Space,
+};
 
 /// Random search.
 #[derive(Debug)]
 pub(super) struct Random(pub(super) Name);
+
+impl Settings for RandomSampler {
+    fn build(&self, name: Name, _: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+        Ok(Box::new(Random(name)))
+    }
+}
 
 impl Sampler for Random {
     /// Of a small finite space the last configurations are chosen among those that are left; otherwise it is `Done`

@@ -7,9 +7,9 @@ use sobol_burley::{
     parts::{hash, owen_scramble_rev, sobol_rev},
 };
 
-use super::{Context, Name, Observation, Sampler, Suggestion, unused::Unused};
+use super::{Context, Name, Observation, Sampler, Settings, Suggestion, unused::Unused};
 use crate::{
-    api::{Duplicates, FieldErrors},
+    api::{Duplicates, FieldErrors, SobolSampler},
     space::{Config, Space},
 };
 
@@ -19,6 +19,12 @@ const LENGTH_LOG2: u32 = 16;
 /// A scrambled Sobol sequence.
 #[derive(Debug)]
 pub(super) struct Sobol(Name);
+
+impl Settings for SobolSampler {
+    fn build(&self, name: Name, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+        Ok(Box::new(Sobol::new(name, space)?))
+    }
+}
 
 impl Sobol {
     /// A sequence over `space`.
@@ -98,6 +104,8 @@ mod tests {
                 space: &space,
                 seed,
                 duplicates: Duplicates::Avoid,
+                parallelism: 1,
+                budget: None,
                 number: 1,
             };
             let mut unit = [0.0; 20];

@@ -40,6 +40,8 @@ impl Study {
             space,
             seed,
             duplicates,
+            parallelism: 1,
+            budget: None,
             number: self.trials.len() as u32 + 1,
         };
         sampler.suggest(&context, &history)

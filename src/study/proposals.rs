@@ -142,6 +142,8 @@ impl Created<'_> {
             space: &self.study.space,
             seed: self.study.seed,
             duplicates: self.study.spec.algorithm.duplicates,
+            parallelism: self.study.spec.parallelism,
+            budget: self.study.spec.budget.trials,
             number: self.next.saturating_add(1),
         };
         self.study.sampler.suggest(&context, &history)

@@ -24,6 +24,7 @@ pub(super) struct Session {
     sampler: Box<dyn Sampler>,
     seed: u64,
     duplicates: Duplicates,
+    parallelism: u32,
     goal: Goal,
     /// How many trials may be asked for.
     budget: Option<u32>,
@@ -59,6 +60,7 @@ impl Session {
             sampler,
             seed: sampler::seed(spec.algorithm.seed, ""),
             duplicates: spec.algorithm.duplicates,
+            parallelism: spec.parallelism,
             goal: spec
                 .objectives
                 .first()
@@ -116,6 +118,8 @@ impl Session {
             space: &self.space,
             seed: self.seed,
             duplicates: self.duplicates,
+            parallelism: self.parallelism,
+            budget: self.budget,
             number,
         };
         // what was observed has no number of its own

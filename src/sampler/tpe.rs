@@ -1,0 +1,12 @@
+//! Under way.
+use super::{Name, Sampler, Settings};
+use crate::{
+    api::{FieldErrors, TpeSampler},
+    space::Space,
+};
+
+impl Settings for TpeSampler {
+    fn build(&self, name: Name, _: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+        Ok(Box::new(super::random::Random(name)))
+    }
+}
