@@ -108,6 +108,16 @@ impl Space {
         self.axes.get(slot).map_or(Slot::Inactive, |axis| axis.decode(unit))
     }
 
+    /// The index, in the parameter's own order, of a value of the parameter with that slot; `None` where it has no [`Space::count`].
+    pub fn place(&self, slot: usize, value: Slot) -> Option<u64> {
+        self.axes.get(slot)?.position(value)
+    }
+
+    /// The place in [0, 1] of the value with that index of the parameter with that slot.
+    pub fn unit_of(&self, slot: usize, index: u64) -> f64 {
+        self.axes.get(slot).map_or(0.5, |axis| axis.encode(axis.nth(index)))
+    }
+
     /// The configuration with these slots, those inactive whose conditions do not hold among them. Missing slots are inactive.
     pub fn configuration(&self, slots: &[Slot]) -> Config {
         let mut slots = slots.iter();
