@@ -19,18 +19,29 @@ struct Prior {
 
 /// The priors of all parameters of the kernel, in their order. Length scales grow with the square root of the dimensions, as distances do
 /// (Hvarfner et al., "Vanilla Bayesian Optimization Performs Great in High Dimensions", 2024).
-fn priors(dimensions: usize) -> Vec<Prior> {
-    let prior = |mean: f64, deviation: f64| Prior { mean, deviation };
-    let product = prior(0.5f64.ln() + 0.5 * (dimensions.max(1) as f64).ln(), 0.8);
-    let sum = prior(0.7f64.ln(), 0.8);
+fn priors(dimensions: usize, shape: Shape) -> Vec<Prior> {
+    let prior = |mean: f64, deviation: f64| Prior {
+        mean: libm::log(mean),
+        deviation,
+    };
+    let product = prior(0.5 * libm::sqrt(dimensions.max(1) as f64), 0.5);
     let mut priors = vec![product; dimensions];
-    priors.resize(2 * dimensions, sum);
-    priors.extend([
-        prior(0.5f64.ln(), 1.0),
-        prior(0.5f64.ln(), 1.5),
-        prior(1e-4f64.ln(), 2.5),
-    ]);
+    priors.resize(2 * dimensions, prior(0.7, 0.5));
+    let sum = match shape {
+        Shape::ProductAndSum => prior(0.5, 1.5),
+        Shape::Product => prior(1e-6, 0.1),
+    };
+    priors.extend([prior(0.5, 1.0), sum, prior(1e-4, 2.5)]);
     priors
+}
+
+/// What the kernel is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Shape {
+    /// All parameters together, and each by itself (Duvenaud, Nickisch and Rasmussen, "Additive Gaussian Processes", 2011).
+    ProductAndSum,
+    /// All parameters together.
+    Product,
 }
 
 /// The negative logarithm of the posterior density of the kernel's parameters, given points and values.
@@ -59,7 +70,7 @@ fn pairs(count: usize) -> usize {
 }
 
 impl<'a> Evidence<'a> {
-    fn new(points: &Points, values: &'a DVector<f64>) -> Self {
+    fn new(points: &Points, values: &'a DVector<f64>, shape: Shape) -> Self {
         let count = points.count();
         let squares = (0..points.dimensions())
             .map(|d| {
@@ -85,7 +96,7 @@ impl<'a> Evidence<'a> {
         Self {
             values,
             squares,
-            priors: priors(points.dimensions()),
+            priors: priors(points.dimensions(), shape),
             room: RefCell::new(room),
         }
     }
@@ -197,8 +208,8 @@ pub(super) fn invert_lower(lower: &DMatrix<f64>) -> DMatrix<f64> {
 }
 
 /// The most likely parameters of the kernel for `values` at `points`, found with at most `evaluations` looks; and minus the logarithm of the density there.
-pub(super) fn fit(points: &Points, values: &DVector<f64>, evaluations: usize) -> (Hyper, f64) {
-    let evidence = Evidence::new(points, values);
+pub(super) fn fit(points: &Points, values: &DVector<f64>, evaluations: usize, shape: Shape) -> (Hyper, f64) {
+    let evidence = Evidence::new(points, values, shape);
     let start: Vec<f64> = evidence.priors.iter().map(|prior| prior.mean).collect();
     let (best, value) = minimize(&evidence, start, evaluations);
     (Hyper(best), value)

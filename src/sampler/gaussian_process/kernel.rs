@@ -9,14 +9,13 @@ const ROOT: f64 = 2.236_067_977_499_79;
 pub(super) struct Hyper(pub(super) Vec<f64>);
 
 impl Hyper {
-    /// How many there are for `dimensions`.
-    pub(super) fn count(dimensions: usize) -> usize {
-        2 * dimensions + 3
-    }
-
     fn scalars(&self) -> (f64, f64, f64) {
         let at = self.0.len() - 3;
-        (self.0[at].exp(), self.0[at + 1].exp(), self.0[at + 2].exp())
+        (
+            libm::exp(self.0[at]),
+            libm::exp(self.0[at + 1]),
+            libm::exp(self.0[at + 2]),
+        )
     }
 }
 
@@ -69,7 +68,7 @@ pub(super) struct Kernel {
 impl Kernel {
     pub(super) fn new(hyper: &Hyper, dimensions: usize) -> Self {
         let (product_variance, sum_variance, noise) = hyper.scalars();
-        let inverse = |log: &f64| (-2.0 * log).exp();
+        let inverse = |log: &f64| libm::exp(-2.0 * log);
         Self {
             product: hyper.0[..dimensions].iter().map(inverse).collect(),
             sum: hyper.0[dimensions..2 * dimensions].iter().map(inverse).collect(),

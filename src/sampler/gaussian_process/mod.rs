@@ -1,4 +1,7 @@
-//! Bayesian optimisation with a Gaussian process (Jones, Schonlau and Welch, "Efficient Global Optimization of Expensive Black-Box Functions", 1998).
+//! Bayesian optimisation with a Gaussian process (Jones, Schonlau and Welch, "Efficient Global Optimization of Expensive Black-Box Functions", 1998):
+//! a model of the objective is fitted to all that is known, and the configuration with the greatest expected improvement is proposed.
+//!
+//! What is pending is imagined, several times over; what failed makes a second model, of where trials fail. The models see a bounded part of a long history.
 
 mod acquisition;
 mod features;
@@ -7,15 +10,21 @@ mod kernel;
 mod minimize;
 mod points;
 mod posterior;
+mod region;
+mod response;
 mod search;
 
 use nalgebra::DVector;
+use rand_chacha::rand_core::SeedableRng;
 
 use acquisition::Acquisition;
 use features::Features;
+use fit::{Shape, fit};
 use kernel::Kernel;
 use points::Points;
 use posterior::Posterior;
+use region::Region;
+use response::{evenly, response};
 use search::{Effort, Search};
 
 use super::{Context, Name, Observation, Outcome, Sampler, Settings, Suggestion, sobol::Sobol, unused::Unused};
@@ -37,7 +46,7 @@ impl Settings for GaussianProcessSampler {
     fn build(&self, name: Name, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
         let startup = self
             .startup_trials
-            .map_or_else(|| (space.dimensions() + 2).clamp(4, 10), |trials| trials as usize);
+            .map_or_else(|| (2 * space.dimensions() + 2).clamp(6, 10), |trials| trials as usize);
         Ok(Box::new(GaussianProcess {
             name,
             startup,
@@ -65,58 +74,101 @@ impl Sampler for GaussianProcess {
 /// How many fantasies of what is pending are looked at.
 const FANTASIES: usize = 8;
 
+/// How many of the points that are known, that are pending and that failed the models see.
+const MOST: (usize, usize, usize) = (300, 100, 150);
+
+/// How many of them the kernel's parameters are fitted to, and with how many looks.
+const FITTED: (usize, usize) = (100, 25);
+
+/// How much is tried to find the point that is worth most.
+const EFFORT: Effort = Effort {
+    anywhere: 300,
+    near: 200,
+    improved: 4,
+    steps: 25,
+};
+
+/// How many of the best known points are searched around.
+const BEST: usize = 5;
+
+/// A trial whose value is known.
+struct Known<'a> {
+    point: Vec<f64>,
+    value: f64,
+    config: &'a Config,
+    number: u32,
+}
+
+/// The history as the models see it.
+struct Seen<'a> {
+    /// From the best to the worst.
+    known: Vec<Known<'a>>,
+    failed: Vec<Vec<f64>>,
+    pending: Vec<Vec<f64>>,
+}
+
 impl GaussianProcess {
-    fn model(&self, context: &Context<'_>, history: &[Observation<'_>]) -> Option<Config> {
-        let mut rng = context.rng(u64::from(context.number) | 1 << 40);
-        let encode = |config: &Config| self.features.encode(context.space, config);
-        let mut known: Vec<(Vec<f64>, f64, &Config)> = Vec::new();
-        let mut failed: Vec<Vec<f64>> = Vec::new();
-        let mut pending: Vec<Vec<f64>> = Vec::new();
+    fn seen<'a>(&self, space: &Space, history: &[Observation<'a>]) -> Seen<'a> {
+        let mut seen = Seen {
+            known: Vec::new(),
+            failed: Vec::new(),
+            pending: Vec::new(),
+        };
         for trial in history {
+            let point = self.features.encode(space, trial.config);
             match trial.outcome {
-                Outcome::Value(value) if value.is_finite() => known.push((encode(trial.config), value, trial.config)),
-                Outcome::Value(_) | Outcome::Failed => failed.push(encode(trial.config)),
-                Outcome::Pending => pending.push(encode(trial.config)),
+                Outcome::Value(value) if value.is_finite() => seen.known.push(Known {
+                    point,
+                    value,
+                    config: trial.config,
+                    number: trial.number,
+                }),
+                Outcome::Value(_) | Outcome::Failed => seen.failed.push(point),
+                Outcome::Pending => seen.pending.push(point),
             }
         }
-        if known.len() < 2 {
+        let places = |a: &[f64], b: &[f64]| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
+        seen.known
+            .sort_by(|a, b| a.value.total_cmp(&b.value).then_with(|| places(&a.point, &b.point)));
+        seen
+    }
+
+    /// The configuration with the greatest expected improvement; `None` where too little is known, or nothing was found that may be proposed.
+    fn model(&self, context: &Context<'_>, history: &[Observation<'_>]) -> Option<Config> {
+        let Seen { known, failed, pending } = self.seen(context.space, history);
+        if known.len() < 2 || self.features.len() == 0 {
             return None;
         }
-        known.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let values = standardise(known.iter().map(|(_, value, _)| *value));
-        let points = Points::new(&self.features, known.iter().map(|(point, ..)| &point[..]));
-        let (hyper, _) = fit::fit(&points, &values, 30);
-        let kernel = Kernel::new(&hyper, self.features.len());
+        let mut rng = context.rng(u64::from(context.number) | 1 << 40);
+        // Whether parameters act each by itself is a strong assumption: every other proposal does without.
+        let shape = if context.number % 2 == 0 {
+            Shape::Product
+        } else {
+            Shape::ProductAndSum
+        };
+
+        let chosen = nearer_the_best(known.len(), MOST.0);
+        let points = Points::new(&self.features, chosen.iter().map(|&i| &known[i].point[..]));
+        let raw: Vec<f64> = chosen.iter().map(|&i| known[i].value).collect();
+        let values = response(&raw, &points, shape);
+        let kernel = self.kernel(&points, &values, FITTED, shape);
+
+        let recent = pending.iter().rev().take(MOST.1).map(|point| &point[..]);
         let all = Points::new(
             &self.features,
-            known
-                .iter()
-                .map(|(point, ..)| &point[..])
-                .chain(pending.iter().map(|p| &p[..])),
+            chosen.iter().map(|&i| &known[i].point[..]).chain(recent),
         );
-        let objective = Posterior::new(kernel, all, &values, FANTASIES, &mut rng)?;
-        let best = objective.means_at_points().iter().map(|means| means.min()).collect();
+        let objective = Posterior::new(kernel.clone(), all, &values, FANTASIES, &mut rng)?;
+        let feasibility = self.feasibility(&known, &failed);
 
-        let feasibility = if failed.is_empty() {
-            None
-        } else {
-            let labels = DVector::from_iterator(
-                known.len() + failed.len(),
-                known.iter().map(|_| 1.0).chain(failed.iter().map(|_| -1.0)),
-            );
-            let points = Points::new(
-                &self.features,
-                known
-                    .iter()
-                    .map(|(point, ..)| &point[..])
-                    .chain(failed.iter().map(|p| &p[..])),
-            );
-            let (hyper, _) = fit::fit(&points, &labels, 20);
-            Posterior::new(Kernel::new(&hyper, self.features.len()), points, &labels, 1, &mut rng)
-        };
+        let mut centre = vec![0.5; self.features.len()];
+        context.space.encode(known[0].config, &mut centre);
+        let mut by_number: Vec<&Known<'_>> = known.iter().collect();
+        by_number.sort_by_key(|known| known.number);
+        let in_order = by_number.iter().map(|known| known.value);
         let acquisition = Acquisition {
+            best: objective.means_at_points().iter().map(DVector::min).collect(),
             objective: &objective,
-            best,
             feasibility: feasibility.as_ref(),
         };
         let mut unused = Unused::new(context, history);
@@ -124,30 +176,55 @@ impl GaussianProcess {
             space: context.space,
             features: &self.features,
             acquisition: &acquisition,
+            region: &Region::new(&kernel, &centre, in_order, context.parallelism),
             allows: &mut |config| unused.allows(config),
         };
-        let nearby: Vec<&Config> = known.iter().take(5).map(|(.., config)| *config).collect();
-        let effort = Effort {
-            anywhere: 200,
-            near: 200,
-            improved: 4,
-            steps: 25,
-        };
-        search.run(&nearby, effort, &mut rng)
+        let around: Vec<&Config> = known.iter().take(BEST).map(|known| known.config).collect();
+        search.run(&around, EFFORT, &mut rng)
+    }
+
+    /// The kernel for `values` at `points`, fitted to at most so many of them, with so many looks.
+    fn kernel(&self, points: &Points, values: &DVector<f64>, (most, looks): (usize, usize), shape: Shape) -> Kernel {
+        let some = nearer_the_best(points.count(), most);
+        let few = DVector::from_iterator(some.len(), some.iter().map(|&i| values[i]));
+        let (hyper, _) = fit(&points.some(&some), &few, looks, shape);
+        Kernel::new(&hyper, self.features.len())
+    }
+
+    /// The model of where trials do not fail: 1 where one did not, -1 where one failed (least-squares classification,
+    /// Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, section 6.5). `None` where none failed.
+    fn feasibility(&self, known: &[Known<'_>], failed: &[Vec<f64>]) -> Option<Posterior> {
+        if failed.is_empty() {
+            return None;
+        }
+        let good = nearer_the_best(known.len(), MOST.2);
+        let bad = evenly(failed.len(), MOST.2);
+        let good_points = good.iter().map(|&i| &known[i].point[..]);
+        let points = Points::new(&self.features, good_points.chain(bad.iter().map(|&i| &failed[i][..])));
+        let labels = good.iter().map(|_| 1.0).chain(bad.iter().map(|_| -1.0));
+        let labels = DVector::from_iterator(points.count(), labels);
+        let some = evenly(points.count(), FITTED.0);
+        let few = DVector::from_iterator(some.len(), some.iter().map(|&i| labels[i]));
+        let (hyper, _) = fit(&points.some(&some), &few, FITTED.1, Shape::ProductAndSum);
+        // no pending points, so nothing is drawn
+        let mut unused = rand_chacha::ChaCha8Rng::from_seed([0; 32]);
+        Posterior::new(
+            Kernel::new(&hyper, self.features.len()),
+            points,
+            &labels,
+            1,
+            &mut unused,
+        )
     }
 }
 
-/// The values with mean 0 and deviation 1.
-fn standardise(values: impl ExactSizeIterator<Item = f64>) -> DVector<f64> {
-    let values: Vec<f64> = values.collect();
-    let greatest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-    let scale = if greatest > 0.0 { greatest } else { 1.0 };
-    let mut values = DVector::from_iterator(values.len(), values.iter().map(|v| v / scale));
-    let mean = values.mean();
-    values.add_scalar_mut(-mean);
-    let deviation = (values.norm_squared() / values.len() as f64).sqrt();
-    if deviation > 1e-13 {
-        values /= deviation;
+/// At most `most` of the indices of points sorted from the best on: half of them the best, as the optimum is near them, and the others evenly from the rest, so that the model knows the whole space.
+fn nearer_the_best(count: usize, most: usize) -> Vec<usize> {
+    if count <= most {
+        return (0..count).collect();
     }
-    values
+    let best = most / 2;
+    (0..best)
+        .chain(evenly(count - best, most - best).into_iter().map(|i| best + i))
+        .collect()
 }

@@ -36,6 +36,18 @@ impl Points {
         }
     }
 
+    /// Those with these indices.
+    pub(super) fn some(&self, indices: &[usize]) -> Self {
+        let column = |column: &Column| Column {
+            values: indices.iter().map(|&i| column.values[i]).collect(),
+            ..*column
+        };
+        Self {
+            columns: self.columns.iter().map(column).collect(),
+            count: indices.len(),
+        }
+    }
+
     pub(super) fn count(&self) -> usize {
         self.count
     }

@@ -103,11 +103,6 @@ impl Posterior {
         })
     }
 
-    /// How many fantasies there are, at least one.
-    pub(super) fn fantasies(&self) -> usize {
-        self.weights.len()
-    }
-
     /// The mean of each fantasy at its own points, noise taken out.
     pub(super) fn means_at_points(&self) -> Vec<DVector<f64>> {
         let noise = self.kernel.noise + JITTER;

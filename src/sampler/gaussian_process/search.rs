@@ -9,6 +9,7 @@ use super::{
     features::{Features, Kind},
     minimize::{Smooth, minimize},
     posterior::normal,
+    region::Region,
 };
 use crate::space::{Config, Space};
 
@@ -42,6 +43,7 @@ pub(super) struct Search<'a> {
     pub(super) space: &'a Space,
     pub(super) features: &'a Features,
     pub(super) acquisition: &'a Acquisition<'a>,
+    pub(super) region: &'a Region,
     /// Whether a configuration may be proposed.
     pub(super) allows: &'a mut dyn FnMut(&Config) -> bool,
 }
@@ -50,9 +52,8 @@ impl Search<'_> {
     /// The candidates, improved ones first, the best before all.
     pub(super) fn run(&mut self, known: &[&Config], effort: Effort, rng: &mut impl Rng) -> Option<Config> {
         let mut candidates = Vec::with_capacity(effort.anywhere + effort.near);
-        let dimensions = self.space.dimensions();
         for _ in 0..effort.anywhere {
-            let unit = (0..dimensions).map(|_| rng.random()).collect();
+            let unit = self.anywhere(rng);
             candidates.extend(self.candidate(unit));
         }
         let known: Vec<Vec<f64>> = known.iter().map(|config| self.unit(config)).collect();
@@ -97,6 +98,21 @@ impl Search<'_> {
             features,
             worth,
         })
+    }
+
+    /// A point somewhere in the region.
+    fn anywhere(&self, rng: &mut impl Rng) -> Vec<f64> {
+        let Region { bounds, part, centre } = self.region;
+        let coordinate = |(d, (low, high)): (usize, &(f64, f64))| {
+            let moved = low + (high - low) * rng.random::<f64>();
+            let category = matches!(self.features.dimensions[d].1, Kind::Category(_));
+            match centre {
+                Some(centre) if rng.random::<f64>() >= *part => centre[d],
+                Some(_) if category => rng.random(),
+                _ => moved,
+            }
+        };
+        bounds.iter().enumerate().map(coordinate).collect()
     }
 
     /// A point near `unit`: some coordinates are moved, by less the higher `round` is.
@@ -157,13 +173,20 @@ impl Search<'_> {
         let hill = Hill {
             acquisition: self.acquisition,
             at: &start.features,
-            moving: &moving,
+            moving: moving
+                .iter()
+                .map(|&d| (d, widened(self.region.bounds[d], start.features[d])))
+                .collect(),
         };
-        let from = moving.iter().map(|&d| to_angle(start.features[d])).collect();
+        let from = hill
+            .moving
+            .iter()
+            .map(|&(d, range)| to_angle(start.features[d], range))
+            .collect();
         let (angles, _) = minimize(&hill, from, steps);
         let mut unit = start.unit.clone();
-        for (&d, angle) in moving.iter().zip(&angles) {
-            unit[d] = from_angle(*angle);
+        for (&(d, range), angle) in hill.moving.iter().zip(&angles) {
+            unit[d] = from_angle(*angle, range);
         }
         match self.candidate(unit) {
             Some(found) if found.worth > start.worth => found,
@@ -209,35 +232,41 @@ impl Search<'_> {
     }
 }
 
-/// The worth of points that differ in some coordinates, less being better, each coordinate as an angle so that it stays within [0, 1].
+/// The worth of points that differ in some coordinates, less being better, each coordinate as an angle so that it stays within its range.
 struct Hill<'a> {
     acquisition: &'a Acquisition<'a>,
     at: &'a [f64],
-    moving: &'a [usize],
+    moving: Vec<(usize, (f64, f64))>,
 }
 
 impl Smooth for Hill<'_> {
     fn evaluate(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
         let mut point = self.at.to_vec();
-        for (&d, angle) in self.moving.iter().zip(x) {
-            point[d] = from_angle(*angle);
+        for (&(d, range), angle) in self.moving.iter().zip(x) {
+            point[d] = from_angle(*angle, range);
         }
         let mut slope = vec![0.0; point.len()];
         let value = self.acquisition.value_with_slope(&point, &mut slope);
-        for ((gradient, angle), &d) in gradient.iter_mut().zip(x).zip(self.moving) {
-            *gradient = -slope[d] * 0.5 * libm::sin(*angle);
+        for ((gradient, angle), &(d, (low, high))) in gradient.iter_mut().zip(x).zip(&self.moving) {
+            *gradient = -slope[d] * 0.5 * (high - low) * libm::sin(*angle);
         }
         -value
     }
 }
 
-fn from_angle(angle: f64) -> f64 {
-    0.5 - 0.5 * libm::cos(angle)
+/// The range with `x` in it.
+fn widened((low, high): (f64, f64), x: f64) -> (f64, f64) {
+    (low.min(x), high.max(x))
+}
+
+fn from_angle(angle: f64, (low, high): (f64, f64)) -> f64 {
+    low + (high - low) * (0.5 - 0.5 * libm::cos(angle))
 }
 
 /// The angle of a coordinate, never quite that of an end, where the slope is nothing.
-fn to_angle(x: f64) -> f64 {
-    libm::acos(1.0 - 2.0 * x).clamp(0.03, PI - 0.03)
+fn to_angle(x: f64, (low, high): (f64, f64)) -> f64 {
+    let part = if high > low { (x - low) / (high - low) } else { 0.5 };
+    libm::acos(1.0 - 2.0 * part).clamp(0.03, PI - 0.03)
 }
 
 /// Folds `x` back into [0, 1].
