@@ -1,28 +1,55 @@
-//! A tree-structured Parzen estimator.
+//! A tree-structured Parzen estimator: good and bad points each give a density, and what has the greatest ratio of the two is proposed
+//! (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; with kernels over all parameters at once as in Falkner et al.,
+//! "BOHB", ICML 2018; what its parts do: Watanabe, "Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles for
+//! Better Empirical Performance", 2023).
 
 mod dimension;
 mod parzen;
+mod point;
+#[cfg(test)]
+mod tests;
 
 use rand::RngExt;
 
-use super::{Context, Name, Observation, Outcome, Sampler, Settings, Suggestion, sobol, unused::Unused};
+use super::{
+    Context, Name, Observation, Outcome, Sampler, Settings, Suggestion, random::Random, sobol, unused::Unused,
+};
 use crate::{
     api::{Duplicates, FieldErrors, TpeSampler},
     space::{Config, Space},
 };
 use dimension::Dimension;
-use parzen::{Candidates, Parzen, Point, Widths};
+use parzen::{Bandwidth, Parzen};
+use point::{Known, Point};
 
-pub(super) fn knob(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
+/// The most results that are wanted before the model is asked, where the study does not say.
+const MOST_STARTUP: usize = 10;
 
+/// The most candidates that a proposal is chosen from.
+const MOST_CANDIDATES: usize = 64;
+
+/// The fewest, however many kernels there are to evaluate for each.
+const LEAST_CANDIDATES: usize = 24;
+
+/// How many coordinates of kernels are compared with those of candidates: the more observations, the fewer candidates.
+const WORK: usize = 4_000_000;
+
+/// Good kernels adapt to where the good points are, so that the search goes from far to near; but never so near that it cannot leave.
+const GOOD: Bandwidth = Bandwidth::Spread {
+    factor: 0.5,
+    least: 0.01,
+};
+
+/// Bad kernels are narrow: a point that was bad says little about points farther away, and what is between them is worth a look.
+const BAD: Bandwidth = Bandwidth::Range(0.06);
+
+/// A tree-structured Parzen estimator.
 #[derive(Debug)]
 pub(super) struct Tpe {
     name: Name,
+    /// How many results are wanted before the model is asked.
     startup: usize,
     dimensions: Vec<Dimension>,
-    is_conditional: bool,
 }
 
 impl Settings for TpeSampler {
@@ -32,155 +59,78 @@ impl Settings for TpeSampler {
 }
 
 impl Tpe {
-    fn new(name: Name, startup: Option<u32>, space: &Space) -> Self {
+    /// Over `space`, its start as long as given, or else from the number of dimensions.
+    pub(super) fn new(name: Name, startup: Option<u32>, space: &Space) -> Self {
         let dimensions = Dimension::all(space);
-        let default = (knob("START", 10.0) as usize).min((2 * dimensions.len()).max(4));
+        let default = (2 * dimensions.len()).clamp(4, MOST_STARTUP);
         Self {
             name,
-            startup: startup.map_or(default, |n| n as usize),
+            startup: startup.map_or(default, |startup| startup as usize),
             dimensions,
-            is_conditional: space.parameters().iter().any(|p| p.when.is_some()),
         }
     }
 
-    fn point(&self, space: &Space, config: &Config) -> Point {
-        let mut coordinates = vec![0.0; self.dimensions.len()].into_boxed_slice();
-        space.encode(config, &mut coordinates);
-        for (dimension, c) in self.dimensions.iter().zip(&mut coordinates) {
-            *c = dimension.coordinate(config, *c);
-        }
-        let active = self
-            .dimensions
-            .iter()
-            .map(|d| config.0.get(d.slot).is_some_and(|s| s.is_active()))
-            .collect();
-        Point { coordinates, active }
-    }
-
-    fn decode(&self, space: &Space, coordinates: &[f64]) -> Config {
-        let unit: Vec<f64> = self.dimensions.iter().zip(coordinates).map(|(d, c)| d.unit(*c)).collect();
-        space.decode(&unit)
-    }
-
-    fn push(&self, space: &Space, coordinates: &[f64], candidates: &mut Candidates) {
-        if self.is_conditional {
-            let config = self.decode(space, coordinates);
-            let point = self.point(space, &config);
-            candidates.push(coordinates, &point.active);
-        } else {
-            candidates.push(coordinates, &vec![true; coordinates.len()]);
-        }
-    }
-
-    fn proposals(&self, context: &Context<'_>, history: &[Observation<'_>]) -> Vec<Config> {
-        let space = context.space;
+    /// The next point of a sequence that fills the space evenly. Its index counts trials under way too, so that they are spread as well.
+    fn even(&self, context: &Context<'_>, history: &[Observation<'_>], unused: &mut Unused<'_>) -> Option<Suggestion> {
         let mut rng = context.rng(context.number.into());
-        let mut valued: Vec<(f64, Point)> = Vec::new();
-        let mut failed: Vec<Point> = Vec::new();
-        let mut pending: Vec<Point> = Vec::new();
-        for trial in history {
-            let point = self.point(space, trial.config);
-            match trial.outcome {
-                Outcome::Value(v) if v < f64::INFINITY => valued.push((v, point)),
-                Outcome::Value(_) | Outcome::Failed => failed.push(point),
-                Outcome::Pending => pending.push(point),
-            }
-        }
-        valued.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let n = valued.len() as f64;
-        let d = self.dimensions.len();
-        let good = (knob("G1", 0.1) * n + knob("G2", 0.0) * n.sqrt()).ceil().min(knob("GMAX", 25.0)).max(knob("GMIN", 1.0)).min(n) as usize;
-        let mode = knob("WMODE", 0.0);
-        let weight = |i: usize| match mode {
-            1.0 => (good - i) as f64 / good as f64 * 2.0,
-            2.0 => (good as f64 + 1.0).ln() - (i as f64 + 1.0).ln(),
-            _ => 1.0,
-        };
-        let best: Vec<(&Point, f64)> = valued.iter().take(good).enumerate().map(|(i, v)| (&v.1, weight(i))).collect();
-        let rest: Vec<(&Point, f64)> = valued
-            .iter()
-            .skip(good)
-            .map(|v| (&v.1, 1.0))
-            .chain(failed.iter().map(|p| (p, knob("WFAIL", 1.0))))
-            .chain(pending.iter().map(|p| (p, knob("WPEND", 1.0))))
-            .collect();
-        let widths = |p: &str| Widths {
-            mode: knob(&format!("{p}MODE"), knob("BMODE", 0.0)),
-            factor: knob(&format!("{p}F"), knob("BF", 0.2)),
-            least: knob(&format!("{p}LEAST"), knob("BLEAST", 0.01)),
-            most: knob(&format!("{p}MOST"), knob("BMOST", 1.0)),
-            choice: knob(&format!("{p}CHOICE"), knob("BCHOICE", -1.0)),
-        };
-        let l = Parzen::new(&self.dimensions, &best, knob("PRIORL", knob("PRIOR", 1.0)), &widths("L"));
-        let g = Parzen::new(&self.dimensions, &rest, knob("PRIORG", knob("PRIOR", 1.0)), &widths("G"));
-        let mut candidates = Candidates::default();
-        let mut x = vec![0.0; d];
-        let count = knob("CAND", 24.0) as usize;
-        for _ in 0..count {
-            l.draw(&mut rng, &mut x);
-            self.push(space, &x, &mut candidates);
-        }
-        let mut scores = ratio(&l, &g, &candidates);
-        let mut all: Vec<(f64, Vec<f64>)> = scores.iter().zip(candidates.coordinates.chunks_exact(d.max(1))).map(|(s, c)| (*s, c.to_vec())).collect();
-        all.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let rounds = knob("ROUNDS", 0.0) as usize;
-        let mut scale = knob("SHAKE", 0.5);
-        for _ in 0..rounds {
-            let mut children = Candidates::default();
-            for (_, parent) in all.iter().take(knob("PARENTS", 4.0) as usize) {
-                for _ in 0..knob("CHILDREN", 8.0) as usize {
-                    l.shake(&mut rng, scale, parent, &mut x);
-                    self.push(space, &x, &mut children);
-                }
-            }
-            scores = ratio(&l, &g, &children);
-            all.extend(scores.iter().zip(children.coordinates.chunks_exact(d.max(1))).map(|(s, c)| (*s, c.to_vec())));
-            all.sort_by(|a, b| b.0.total_cmp(&a.0));
-            scale *= knob("SHRINK", 0.5);
-        }
-        all.into_iter().map(|(_, c)| self.decode(space, &c)).collect()
+        let mut unit = vec![0.0; self.dimensions.len()];
+        let first = self.name.next_index(history);
+        (first..first.saturating_add(unused.tries())).find_map(|index| {
+            // the sequence may have fewer dimensions than the space
+            unit.fill_with(|| rng.random());
+            let config = sobol::point(context, index, &mut unit);
+            unused.allows(&config).then(|| self.name.proposal(config, index))
+        })
     }
-}
 
-fn ratio(l: &Parzen<'_>, g: &Parzen<'_>, candidates: &Candidates) -> Vec<f64> {
-    l.log_densities(candidates).iter().zip(g.log_densities(candidates)).map(|(l, g)| l - g).collect()
+    /// What the model proposes: of some configurations drawn from the good density, the one where it is the greatest in relation to the bad one.
+    fn modelled(&self, context: &Context<'_>, history: &[Observation<'_>], unused: &mut Unused<'_>) -> Option<Config> {
+        let known = Known::new(context.space, &self.dimensions, history);
+        let (good, bad) = known.split();
+        let good = Parzen::new(&self.dimensions, &good, GOOD);
+        let bad = Parzen::new(&self.dimensions, &bad, BAD);
+        let work = history.len().max(1) * self.dimensions.len().max(1);
+        let wanted = (WORK / work).clamp(LEAST_CANDIDATES, MOST_CANDIDATES);
+
+        let mut rng = context.rng(context.number.into());
+        let mut unit = vec![0.0; self.dimensions.len()];
+        let mut configs = Vec::with_capacity(wanted);
+        for _ in 0..unused.tries() {
+            good.draw(&mut rng, &mut unit);
+            let config = context.space.decode(&unit);
+            if unused.allows(&config) {
+                configs.push(config);
+            }
+            if configs.len() == wanted {
+                break;
+            }
+        }
+        let points: Vec<Point> = configs
+            .iter()
+            .map(|config| Point::new(context.space, &self.dimensions, config))
+            .collect();
+        let (good, bad) = (good.log_densities(&points), bad.log_densities(&points));
+        let ratios = good.iter().zip(&bad).map(|(good, bad)| good - bad);
+        let best = configs
+            .into_iter()
+            .zip(ratios)
+            .max_by(|one, other| one.1.total_cmp(&other.1));
+        best.map(|(config, _)| config)
+    }
 }
 
 impl Sampler for Tpe {
+    /// Where neither the start nor the model finds anything that may be proposed, it is as random search.
     fn suggest(&self, context: &Context<'_>, history: &[Observation<'_>]) -> Suggestion {
         let mut unused = Unused::new(context, history);
-        let index = self.name.next_index(history);
-        let ended = history.iter().filter(|t| t.outcome != Outcome::Pending).count();
-        if ended >= self.startup && !self.dimensions.is_empty() {
-            for config in self.proposals(context, history) {
-                if unused.allows(&config) {
-                    return self.name.proposal(config, index);
-                }
-            }
+        let results = history.iter().filter(|trial| trial.outcome != Outcome::Pending).count();
+        let proposal = if results < self.startup {
+            self.even(context, history, &mut unused)
         } else {
-            let mut unit = vec![0.0; context.space.dimensions()];
-            for at in index..index + unused.tries() {
-                let config = sobol::point(context, at, &mut unit);
-                if unused.allows(&config) {
-                    return self.name.proposal(config, at);
-                }
-            }
-        }
-        let mut rng = context.rng(context.number.into());
-        let mut unit = vec![0.0; context.space.dimensions()];
-        for _ in 0..unused.tries() {
-            unit.fill_with(|| rng.random());
-            let config = context.space.decode(&unit);
-            if unused.allows(&config) {
-                return self.name.proposal(config, index);
-            }
-        }
-        let mut left = unused.left();
-        if left.is_empty() {
-            return Suggestion::Done;
-        }
-        let chosen = left.swap_remove(rng.random_range(0..left.len()));
-        self.name.proposal(chosen, index)
+            self.modelled(context, history, &mut unused)
+                .map(|config| self.name.proposal(config, self.name.next_index(history)))
+        };
+        proposal.unwrap_or_else(|| Random(self.name).suggest(context, history))
     }
 
     fn is_finite(&self, space: &Space, duplicates: Duplicates) -> bool {

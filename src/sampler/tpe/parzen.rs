@@ -1,273 +1,287 @@
-//! Parzen estimators.
+//! Parzen estimators: mixtures of kernels over the unit cube, one around each of some points, and a prior.
 
-use libm::{exp, log, pow};
+use libm::{exp, log, pow, sqrt};
 use rand::{Rng, RngExt};
 
 use super::{
-    dimension::{Dimension, Values, cut_normal, log_norm},
-    knob,
+    dimension::{Dimension, Values, draw_near},
+    point::{Point, Weighted},
 };
 
-/// A configuration's coordinates, and which are active.
-#[derive(Clone, Debug)]
-pub(super) struct Point {
-    pub(super) coordinates: Box<[f64]>,
-    pub(super) active: Box<[bool]>,
+/// How many points the prior counts for.
+const PRIOR: f64 = 1.0;
+
+/// A kernel adds to a density only where its logarithm is not farther than this below the prior's: less would be lost in rounding.
+const NEGLIGIBLE: f64 = 25.0;
+
+/// The greatest logarithm of a kernel's density: sums of such are still numbers.
+const GREATEST: f64 = 650.0;
+
+/// How wide the kernels over numbers are, before that is reduced for their number (Scott's rule).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bandwidth {
+    /// That many times the standard deviation of the points, the prior among them.
+    Spread { factor: f64, least: f64 },
+    /// That part of the range.
+    Range(f64),
 }
 
-/// Kernels of one pattern.
-#[derive(Debug)]
-struct Group {
-    active: Box<[bool]>,
-    /// Per dimension.
-    deviations: Vec<f64>,
-    factors: Vec<f64>,
-    /// Per kernel.
-    log_weights: Vec<f64>,
-    /// Per kernel and dimension.
-    middles: Vec<f64>,
-    constants: Vec<f64>,
-}
-
-/// A mixture: a prior (density 1 everywhere) and kernels.
+/// A mixture of kernels and a prior. All densities are relative to the prior's, which is 1 everywhere.
 #[derive(Debug)]
 pub(super) struct Parzen<'a> {
     dimensions: &'a [Dimension],
+    /// The prior's weight.
     prior: f64,
-    groups: Vec<Group>,
-    /// Cumulative weight of each kernel, with its group and place.
-    cumulative: Vec<(f64, usize, usize)>,
+    groups: Vec<Group<'a>>,
 }
 
-pub(super) struct Widths {
-    pub(super) mode: f64,
-    pub(super) factor: f64,
-    pub(super) least: f64,
-    pub(super) most: f64,
-    pub(super) choice: f64,
+/// The kernels around points with the same active parameters, which are the only ones that the points say anything of.
+#[derive(Debug)]
+struct Group<'a> {
+    points: Vec<Weighted<'a>>,
+    /// The sum of the points' weights.
+    weight: f64,
+    /// Along each dimension, what all kernels have in common.
+    shapes: Vec<Shape>,
+    /// For each point and each dimension, ln of the kernel's density in its middle.
+    peaks: Vec<f64>,
+    /// ln of each kernel's weight in the mixture.
+    log_weights: Vec<f64>,
+}
+
+/// What kernels are along one dimension.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    /// Even: the parameter is inactive.
+    Even,
+    /// Over numbers: a normal distribution, cut at the ends, over the values that there are.
+    Normal { deviation: f64 },
+    /// Over choices: the share of the prior; the rest is the point's own choice (Aitchison and Aitken).
+    Choice { share: f64 },
 }
 
 impl<'a> Parzen<'a> {
-    pub(super) fn new(dimensions: &'a [Dimension], points: &[(&Point, f64)], prior: f64, widths: &Widths) -> Self {
-        let total: f64 = prior + points.iter().map(|(_, weight)| weight).sum::<f64>();
-        let mut patterns: Vec<(&[bool], Vec<(&Point, f64)>)> = Vec::new();
-        for (point, weight) in points {
-            match patterns.iter_mut().find(|(active, _)| *active == &*point.active) {
-                Some((_, members)) => members.push((point, *weight)),
-                None => patterns.push((&point.active, vec![(point, *weight)])),
+    pub(super) fn new(dimensions: &'a [Dimension], points: &[Weighted<'a>], bandwidth: Bandwidth) -> Self {
+        let total = PRIOR + points.iter().map(|(_, weight)| weight).sum::<f64>();
+        let mut groups: Vec<Vec<Weighted<'a>>> = Vec::new();
+        for point in points {
+            match groups
+                .iter_mut()
+                .find(|group| group.first().is_some_and(|(first, _)| first.active == point.0.active))
+            {
+                Some(group) => group.push(*point),
+                None => groups.push(vec![*point]),
             }
         }
-        let mut cumulative = Vec::with_capacity(points.len());
-        let mut sum = prior / total;
-        let groups = patterns
-            .into_iter()
-            .enumerate()
-            .map(|(at, (active, members))| {
-                for (place, (_, weight)) in members.iter().enumerate() {
-                    sum += weight / total;
-                    cumulative.push((sum, at, place));
-                }
-                Group::new(dimensions, active, &members, total, widths)
-            })
-            .collect();
         Self {
             dimensions,
-            prior: prior / total,
-            groups,
-            cumulative,
+            prior: PRIOR / total,
+            groups: groups
+                .into_iter()
+                .map(|points| Group::new(dimensions, points, total, bandwidth))
+                .collect(),
         }
     }
 
-    /// Draws coordinates.
-    pub(super) fn draw(&self, rng: &mut impl Rng, into: &mut [f64]) {
-        let share = rng.random::<f64>();
-        let at = self.cumulative.partition_point(|(upto, _, _)| *upto <= share);
-        let kernel = if share < self.prior {
-            None
-        } else {
-            self.cumulative.get(at).or(self.cumulative.last())
-        };
-        for (d, (dimension, coordinate)) in self.dimensions.iter().zip(into).enumerate() {
-            *coordinate = match kernel {
-                Some(&(_, group, place)) if self.groups[group].active[d] => {
-                    let group = &self.groups[group];
-                    let middle = group.middles[place * self.dimensions.len() + d];
-                    group.near(dimension, d, middle, 1.0, rng)
-                }
-                _ => dimension.at(rng.random()),
+    /// Draws a place along each dimension.
+    pub(super) fn draw(&self, rng: &mut impl Rng, unit: &mut [f64]) {
+        let kernel = self.draw_kernel(rng);
+        for (at, (dimension, unit)) in self.dimensions.iter().zip(unit).enumerate() {
+            *unit = match kernel.map(|(group, point)| (group.shapes[at], point.places[at])) {
+                Some((Shape::Normal { deviation }, middle)) => draw_near(middle, deviation, rng),
+                Some((Shape::Choice { share }, middle)) if rng.random::<f64>() >= share => middle,
+                _ => rng.random(),
             };
+            debug_assert!(dimension.slot >= at);
         }
     }
 
-    /// Moves coordinates a little.
-    pub(super) fn shake(&self, rng: &mut impl Rng, scale: f64, from: &[f64], into: &mut [f64]) {
-        let Some(group) = self.groups.first() else {
-            into.copy_from_slice(from);
-            return;
-        };
-        for (d, (dimension, coordinate)) in self.dimensions.iter().zip(into).enumerate() {
-            *coordinate = if group.active[d] {
-                group.near(dimension, d, from[d], scale, rng)
-            } else {
-                from[d]
-            };
+    /// Draws one of the kernels; none is the prior.
+    fn draw_kernel(&self, rng: &mut impl Rng) -> Option<(&Group<'a>, &'a Point)> {
+        let total = PRIOR / self.prior;
+        let mut share = rng.random::<f64>() * total - PRIOR;
+        if share < 0.0 {
+            return None;
         }
+        let group = self.groups.iter().find(|group| {
+            let is_here = share < group.weight;
+            if !is_here {
+                share -= group.weight;
+            }
+            is_here
+        })?;
+        let point = group.points.iter().find(|(_, weight)| {
+            share -= weight;
+            share < 0.0
+        });
+        Some((group, point.or(group.points.last())?.0))
     }
 
-    /// ln of the densities, relative to the prior's.
-    pub(super) fn log_densities(&self, candidates: &Candidates) -> Vec<f64> {
-        let n = self.dimensions.len();
-        let mut sums = vec![self.prior; candidates.len()];
-        let least = log(self.prior) - 23.0;
-        let caps: Vec<f64> = self
-            .dimensions
-            .iter()
-            .map(|d| if d.is_choice() { 1.0 } else { f64::INFINITY })
-            .collect();
-        for (active, members) in &candidates.patterns {
+    /// ln of the density at each of the points, over the parameters that are active there.
+    pub(super) fn log_densities(&self, points: &[Point]) -> Vec<f64> {
+        let mut sums = vec![self.prior; points.len()];
+        let least = log(self.prior) - NEGLIGIBLE;
+        for alike in points_alike(points) {
             for group in &self.groups {
-                let factors: Vec<f64> = group
-                    .factors
-                    .iter()
-                    .zip(active)
-                    .map(|(factor, active)| if *active { *factor } else { 0.0 })
-                    .collect();
-                for ((log_weight, middles), constants) in group
-                    .log_weights
-                    .iter()
-                    .zip(group.middles.chunks_exact(n))
-                    .zip(group.constants.chunks_exact(n))
-                {
-                    let base = log_weight
-                        + constants
-                            .iter()
-                            .zip(active)
-                            .map(|(c, active)| if *active { *c } else { 0.0 })
-                            .sum::<f64>();
-                    for &member in members {
-                        let x = &candidates.coordinates[member * n..(member + 1) * n];
-                        let mut exponent = base;
-                        for d in 0..n {
-                            let away = x[d] - middles[d];
-                            exponent -= factors[d] * (away * away).min(caps[d]);
-                        }
-                        if exponent > least {
-                            sums[member] += exp(exponent.min(600.0));
-                        }
-                    }
-                }
+                group.add_densities(points, &alike, least, &mut sums);
             }
         }
         sums.into_iter().map(log).collect()
     }
 }
 
-impl Group {
-    fn new(dimensions: &[Dimension], active: &[bool], members: &[(&Point, f64)], total: f64, widths: &Widths) -> Self {
-        let count = members.iter().map(|m| m.1).sum::<f64>().max(1.0);
-        let numbers = active.iter().filter(|a| **a).count() as f64;
-        let scott = pow(count + 1.0, -1.0 / (4.0 + numbers));
-        let mut deviations = Vec::new();
-        let mut factors = Vec::new();
-        let mut constants = vec![0.0; members.len() * dimensions.len()];
-        for (d, dimension) in dimensions.iter().enumerate() {
-            if !active[d] {
-                deviations.push(0.0);
-                factors.push(0.0);
-                continue;
-            }
-            if let Values::Choices(bins) = &dimension.values {
-                let m = bins.len() as f64;
-                // the share that goes to the prior
-                let share = if widths.choice < 0.0 {
-                    (m / (m + count + 1.0)).min(0.9)
-                } else {
-                    (widths.choice * scott).min(0.9)
-                };
-                deviations.push(share);
-                let other = log(share);
-                // the cap of the square of differences is 1; they share one factor where widths are the same
-                let mean = log((1.0 - share) * m + share);
-                factors.push(mean - other);
-                for place in 0..members.len() {
-                    constants[place * dimensions.len() + d] = mean;
+/// The indexes of points that have the same active parameters.
+fn points_alike(points: &[Point]) -> Vec<Vec<usize>> {
+    let mut all: Vec<Vec<usize>> = Vec::new();
+    for (at, point) in points.iter().enumerate() {
+        match all
+            .iter_mut()
+            .find(|alike| alike.first().is_some_and(|&first| points[first].active == point.active))
+        {
+            Some(alike) => alike.push(at),
+            None => all.push(vec![at]),
+        }
+    }
+    all
+}
+
+impl<'a> Group<'a> {
+    fn new(dimensions: &[Dimension], points: Vec<Weighted<'a>>, total: f64, bandwidth: Bandwidth) -> Self {
+        let weight: f64 = points.iter().map(|(_, weight)| weight).sum();
+        let active = points.first().map_or(&[][..], |(first, _)| &first.active);
+        let count = active.iter().filter(|active| **active).count();
+        let scott = pow(weight + PRIOR, -1.0 / (count as f64 + 4.0));
+        let mut peaks = vec![0.0; points.len() * dimensions.len()];
+        let mut shapes = vec![Shape::Even; dimensions.len()];
+        for (at, dimension) in dimensions.iter().enumerate().filter(|(at, _)| active[*at]) {
+            shapes[at] = Shape::new(dimension, at, &points, weight, scott, bandwidth);
+            let mut known: (f64, f64) = (f64::NAN, 0.0);
+            let mut table = Table::new(dimension);
+            for ((point, _), peaks) in points.iter().zip(peaks.chunks_exact_mut(dimensions.len())) {
+                let middle = point.places[at];
+                if middle != known.0 {
+                    known = (middle, table.peak(middle, shapes[at]));
                 }
-                continue;
-            }
-            let deviation = if widths.mode == 0.0 {
-                widths.factor * scott
-            } else {
-                // standard deviation, the prior's among them
-                let k = knob("PSEUDO", 1.0);
-                let sum: f64 = members.iter().map(|m| m.1).sum::<f64>() + k;
-                let mean = (members.iter().map(|m| m.1 * m.0.coordinates[d]).sum::<f64>() + 0.5 * k) / sum;
-                let variance = (members
-                    .iter()
-                    .map(|m| m.1 * (m.0.coordinates[d] - mean) * (m.0.coordinates[d] - mean))
-                    .sum::<f64>()
-                    + k * (1.0 / 12.0 + (0.5 - mean) * (0.5 - mean)))
-                    / sum;
-                widths.factor * libm::sqrt(variance) * scott
-            };
-            let step = match &dimension.values {
-                Values::Fine(step) => *step,
-                Values::Steps(bins) => 1.0 / bins.len() as f64,
-                Values::Choices(_) => 0.0,
-            };
-            let deviation = deviation
-                .max(widths.least)
-                .max(knob("STEPMIN", 0.5) * step)
-                .min(widths.most.max(knob("STEPMIN", 0.5) * step));
-            deviations.push(deviation);
-            factors.push(0.5 / (deviation * deviation));
-            let mut last = (f64::NAN, 0.0);
-            for (place, (point, _)) in members.iter().enumerate() {
-                let middle = point.coordinates[d];
-                if middle != last.0 {
-                    last = (middle, -log_norm(&dimension.values, middle, deviation));
-                }
-                constants[place * dimensions.len() + d] = last.1;
+                peaks[at] = known.1;
             }
         }
         Self {
-            active: active.into(),
-            deviations,
-            factors,
-            log_weights: members.iter().map(|m| log(m.1 / total)).collect(),
-            middles: members.iter().flat_map(|m| m.0.coordinates.iter().copied()).collect(),
-            constants,
+            log_weights: points.iter().map(|(_, weight)| log(weight / total)).collect(),
+            points,
+            weight,
+            shapes,
+            peaks,
         }
     }
 
-    fn near(&self, dimension: &Dimension, d: usize, middle: f64, scale: f64, rng: &mut impl Rng) -> f64 {
-        let deviation = self.deviations[d] * scale;
-        match dimension.values {
-            Values::Choices(_) if rng.random::<f64>() < deviation => dimension.at(rng.random()),
-            Values::Choices(_) => middle,
-            _ => dimension.at(cut_normal(rng, middle, deviation)),
+    /// Adds the kernels' densities to the sums of those points, which have the same active parameters, unless their logarithm is below `least`.
+    fn add_densities(&self, points: &[Point], alike: &[usize], least: f64, sums: &mut [f64]) {
+        let Some(active) = alike.first().map(|&first| &points[first].active) else {
+            return;
+        };
+        let (mut numbers, mut choices) = (Vec::new(), Vec::new());
+        for (at, shape) in self.shapes.iter().enumerate().filter(|(at, _)| active[*at]) {
+            match shape {
+                Shape::Even => {}
+                Shape::Normal { deviation } => numbers.push((at, 0.5 / (deviation * deviation))),
+                Shape::Choice { share } => choices.push((at, log(*share))),
+            }
+        }
+        let peaks = self.peaks.chunks_exact(self.shapes.len());
+        for (((kernel, _), peaks), log_weight) in self.points.iter().zip(peaks).zip(&self.log_weights) {
+            let used = numbers.iter().map(|(at, _)| at).chain(choices.iter().map(|(at, _)| at));
+            let peak: f64 = log_weight + used.map(|&at| peaks[at]).sum::<f64>();
+            for &point in alike {
+                let places = &points[point].places;
+                let mut exponent = peak;
+                for &(at, factor) in &numbers {
+                    let away = places[at] - kernel.places[at];
+                    exponent -= factor * away * away;
+                }
+                for &(at, elsewhere) in &choices {
+                    if places[at] != kernel.places[at] {
+                        exponent += elsewhere - peaks[at];
+                    }
+                }
+                if exponent > least {
+                    sums[point] += exp(exponent.min(GREATEST));
+                }
+            }
         }
     }
 }
 
-/// Candidates.
-#[derive(Debug, Default)]
-pub(super) struct Candidates {
-    pub(super) coordinates: Vec<f64>,
-    pub(super) patterns: Vec<(Vec<bool>, Vec<usize>)>,
-    count: usize,
+impl Shape {
+    /// The shape along the dimension `at`, which is active in all `points`; `weight` is the sum of theirs.
+    fn new(
+        dimension: &Dimension,
+        at: usize,
+        points: &[Weighted<'_>],
+        weight: f64,
+        scott: f64,
+        bandwidth: Bandwidth,
+    ) -> Self {
+        if let Values::Choices(bins) = &dimension.values {
+            // as if each choice had been seen once more
+            let count = bins.len() as f64;
+            return Self::Choice {
+                share: count / (count + weight + PRIOR),
+            };
+        }
+        let mean = |of: &dyn Fn(f64) -> f64, prior: f64| {
+            let sum: f64 = points.iter().map(|(point, weight)| weight * of(point.places[at])).sum();
+            (sum + PRIOR * prior) / (weight + PRIOR)
+        };
+        let deviation = match bandwidth {
+            Bandwidth::Range(part) => part * scott,
+            Bandwidth::Spread { factor, least } => {
+                let center = mean(&|place| place, 0.5);
+                let square = |place: f64| (place - center) * (place - center);
+                let variance = mean(&square, square(0.5) + 1.0 / 12.0);
+                (factor * sqrt(variance) * scott).max(least)
+            }
+        };
+        // narrower than the steps, kernels would not reach from one value to the next
+        let steps = points
+            .iter()
+            .map(|(point, weight)| weight * dimension.width(point.places[at]));
+        Self::Normal {
+            deviation: deviation.max(0.5 * steps.sum::<f64>() / weight),
+        }
+    }
 }
 
-impl Candidates {
-    pub(super) fn len(&self) -> usize {
-        self.count
+/// The kernels' densities in their middles along one dimension, each worked out once.
+struct Table<'a> {
+    dimension: &'a Dimension,
+    peaks: Vec<Option<f64>>,
+}
+
+impl<'a> Table<'a> {
+    fn new(dimension: &'a Dimension) -> Self {
+        let count = match &dimension.values {
+            Values::Steps(bins) => bins.len(),
+            _ => 0,
+        };
+        Self {
+            dimension,
+            peaks: vec![None; count],
+        }
     }
 
-    pub(super) fn push(&mut self, coordinates: &[f64], active: &[bool]) {
-        self.coordinates.extend_from_slice(coordinates);
-        match self.patterns.iter_mut().find(|(a, _)| a == active) {
-            Some((_, members)) => members.push(self.count),
-            None => self.patterns.push((active.to_vec(), vec![self.count])),
+    /// ln of the density in the middle of the kernel of that shape around `middle`.
+    fn peak(&mut self, middle: f64, shape: Shape) -> f64 {
+        match (shape, &self.dimension.values) {
+            (Shape::Even, _) => 0.0,
+            (Shape::Choice { share }, _) => log((1.0 - share) / self.dimension.width(middle) + share),
+            (Shape::Normal { deviation }, Values::Steps(bins)) => {
+                let place = bins.partition_point(|bin| bin.middle < middle);
+                let work = || -self.dimension.log_normalizer(middle, deviation);
+                self.peaks
+                    .get_mut(place)
+                    .map_or_else(work, |peak| *peak.get_or_insert_with(work))
+            }
+            (Shape::Normal { deviation }, _) => -self.dimension.log_normalizer(middle, deviation),
         }
-        self.count += 1;
     }
 }
