@@ -17,6 +17,9 @@ const NEGLIGIBLE: f64 = 25.0;
 /// The greatest logarithm of a kernel's density: sums of such are still numbers.
 const GREATEST: f64 = 650.0;
 
+/// The least share of a kernel over choices that goes to the prior: however often a choice was good, the others are still tried.
+const LEAST_SHARE: f64 = 0.3;
+
 /// How wide the kernels over numbers are, before that is reduced for their number (Scott's rule).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Bandwidth {
@@ -29,7 +32,6 @@ pub(super) enum Bandwidth {
 /// A mixture of kernels and a prior. All densities are relative to the prior's, which is 1 everywhere.
 #[derive(Debug)]
 pub(super) struct Parzen<'a> {
-    dimensions: &'a [Dimension],
     /// The prior's weight.
     prior: f64,
     groups: Vec<Group<'a>>,
@@ -61,7 +63,7 @@ enum Shape {
 }
 
 impl<'a> Parzen<'a> {
-    pub(super) fn new(dimensions: &'a [Dimension], points: &[Weighted<'a>], bandwidth: Bandwidth) -> Self {
+    pub(super) fn new(dimensions: &[Dimension], points: &[Weighted<'a>], bandwidth: Bandwidth) -> Self {
         let total = PRIOR + points.iter().map(|(_, weight)| weight).sum::<f64>();
         let mut groups: Vec<Vec<Weighted<'a>>> = Vec::new();
         for point in points {
@@ -74,7 +76,6 @@ impl<'a> Parzen<'a> {
             }
         }
         Self {
-            dimensions,
             prior: PRIOR / total,
             groups: groups
                 .into_iter()
@@ -86,13 +87,12 @@ impl<'a> Parzen<'a> {
     /// Draws a place along each dimension.
     pub(super) fn draw(&self, rng: &mut impl Rng, unit: &mut [f64]) {
         let kernel = self.draw_kernel(rng);
-        for (at, (dimension, unit)) in self.dimensions.iter().zip(unit).enumerate() {
+        for (at, unit) in unit.iter_mut().enumerate() {
             *unit = match kernel.map(|(group, point)| (group.shapes[at], point.places[at])) {
                 Some((Shape::Normal { deviation }, middle)) => draw_near(middle, deviation, rng),
                 Some((Shape::Choice { share }, middle)) if rng.random::<f64>() >= share => middle,
                 _ => rng.random(),
             };
-            debug_assert!(dimension.slot >= at);
         }
     }
 
@@ -225,7 +225,7 @@ impl Shape {
             // as if each choice had been seen once more
             let count = bins.len() as f64;
             return Self::Choice {
-                share: count / (count + weight + PRIOR),
+                share: (count / (count + weight + PRIOR)).max(LEAST_SHARE),
             };
         }
         let mean = |of: &dyn Fn(f64) -> f64, prior: f64| {
