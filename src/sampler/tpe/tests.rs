@@ -207,24 +207,43 @@ fn the_start_is_spread_also_when_trials_run_side_by_side() {
 }
 
 #[test]
-fn trials_under_way_are_kept_away_from() {
+fn the_good_region_is_searched_but_not_where_trials_are_under_way() {
     let space = space(
         "[{name: x, double: {min: 0, max: 1}}, {name: y, double: {min: 0, max: 1}}]",
         &[],
     );
-    let away = |config: &Config| (number(config.0[0]) - 0.3).hypot(number(config.0[1]) - 0.6);
+    let place = |config: &Config| [number(config.0[0]), number(config.0[1])];
+    let gap = |one: [f64; 2], other: [f64; 2]| (one[0] - other[0]).hypot(one[1] - other[1]);
     let mut study = Study::default();
-    study.run(&space, 40, |config| Outcome::Value(away(config)));
-    let near = |study: &Study| {
-        let proposed = (100..150).map(|number| study.ask(&space, number).unwrap());
-        proposed.filter(|config| away(config) < 0.05).count()
-    };
-    let alone = near(&study);
-    for i in 0..10 {
-        study.add(space.decode(&[0.27 + 0.006 * f64::from(i), 0.6]), Outcome::Pending);
+    for i in 0..36 {
+        let unit = [f64::from(i % 6) / 6.0 + 0.08, f64::from(i / 6) / 6.0 + 0.08];
+        study.add(space.decode(&unit), Outcome::Value(gap(unit, [0.3, 0.6])));
     }
-    let beside = near(&study);
-    assert!(alone > 10 && beside < alone / 2, "{alone} {beside}");
+    let proposed = |study: &Study, first: u32| -> Vec<Config> {
+        let all = first..first + 20;
+        all.map(|number| study.ask(&space, number).unwrap()).collect()
+    };
+    let first = proposed(&study, 100);
+    let good = first
+        .iter()
+        .filter(|config| gap(place(config), [0.3, 0.6]) < 0.25)
+        .count();
+    assert!(good > 12, "{good}");
+    let away = |others: &[Config]| -> f64 {
+        let nearest = |config: &Config| {
+            first
+                .iter()
+                .map(|one| gap(place(one), place(config)))
+                .fold(1.0, f64::min)
+        };
+        others.iter().map(nearest).sum()
+    };
+    let unaware = away(&proposed(&study, 200));
+    for config in &first {
+        study.add(config.clone(), Outcome::Pending);
+    }
+    let aware = away(&proposed(&study, 200));
+    assert!(aware > 1.3 * unaware, "{aware} {unaware}");
 }
 
 #[test]
