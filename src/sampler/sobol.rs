@@ -47,7 +47,7 @@ impl Sobol {
 }
 
 /// The point with that index, its coordinates in [0, 1) at a resolution of 32 bits (the library's own floats have 24).
-fn point(context: &Context<'_>, index: u64, unit: &mut [f64]) -> Config {
+pub(super) fn point(context: &Context<'_>, index: u64, unit: &mut [f64]) -> Config {
     let seed = context.rng(index >> LENGTH_LOG2).next_u32();
     let place = (index & ((1 << LENGTH_LOG2) - 1)) as u32;
     let shuffled = owen_scramble_rev(place.reverse_bits(), hash(seed ^ 0x79c6_8e4a));

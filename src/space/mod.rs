@@ -108,6 +108,16 @@ impl Space {
         self.axes.get(slot).map_or(Slot::Inactive, |axis| axis.decode(unit))
     }
 
+    /// The index from 0 of a value of the parameter with that slot; `None` where it has no [`Space::count`] or the value is not one of its own.
+    pub fn position(&self, slot: usize, value: Slot) -> Option<u64> {
+        self.axes.get(slot)?.position(value)
+    }
+
+    /// The part of [0, 1] that stands for the value with that index of the parameter with that slot; `None` where there is no such value or no [`Space::count`].
+    pub fn bin(&self, slot: usize, index: u64) -> Option<(f64, f64)> {
+        self.axes.get(slot)?.bin(index)
+    }
+
     /// The configuration with these slots, those inactive whose conditions do not hold among them. Missing slots are inactive.
     pub fn configuration(&self, slots: &[Slot]) -> Config {
         let mut slots = slots.iter();
