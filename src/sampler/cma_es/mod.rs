@@ -24,16 +24,12 @@ use super::{
 };
 use crate::{
     api::{CmaEsSampler, Duplicates, FieldErrors},
-    space::{Config, Space},
+    space::Space,
 };
 use layout::Layout;
 
-fn knob(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
-
 /// How wide the first generation is where nothing is said.
-const SIGMA: f64 = 0.3;
+const SIGMA: f64 = 0.2;
 
 /// The greatest population, also after restarts.
 const MOST: u32 = 10_000;
@@ -43,6 +39,9 @@ const REDRAWS: usize = 20;
 
 /// From this draw on without one that may be proposed, each further one is spread wider, so that a distribution that has shrunk to what is there already gets out.
 const PATIENCE: u64 = 20;
+
+/// After so many draws it is left to chance.
+const TRIES: u64 = 1_000;
 
 /// CMA-ES.
 #[derive(Debug)]
@@ -65,7 +64,7 @@ impl Settings for CmaEsSampler {
         errors.or_ok(Box::new(CmaEs {
             name,
             population: self.population_size.unwrap_or(usual) as usize,
-            sigma: self.sigma.unwrap_or(knob("SIG", SIGMA)),
+            sigma: self.sigma.unwrap_or(SIGMA),
         }))
     }
 }
@@ -77,6 +76,17 @@ impl CmaEs {
         // 2^40 indices are more than there are trials
         context.rng(purpose << 60 | stage << 40 | index)
     }
+
+    /// The standard normal numbers of the individual with that index, from a Sobol sequence: a small generation of them spreads more evenly than independent ones
+    /// (Teytaud and Gelly, "DCMA: Yet Another Derandomization in Covariance-Matrix-Adaptation", GECCO 2007).
+    fn even(&self, context: &Context<'_>, layout: &Layout<'_>, index: u64) -> Vec<f64> {
+        let mut rng = self.rng(context, purpose::EVEN, index);
+        let mut unit: Vec<f64> = layout.numbers().map(|_| rng.random()).collect();
+        // other points than those of the sampler `sobol`
+        let sequence = self.name.stage.map_or(1, |stage| u64::from(stage) + 2) << 40;
+        sobol::point(context, sequence + index, &mut unit);
+        unit.into_iter().map(quantile).collect()
+    }
 }
 
 /// The purposes of random numbers.
@@ -84,6 +94,7 @@ mod purpose {
     pub(super) const DRAW: u64 = 1;
     pub(super) const FILL: u64 = 2;
     pub(super) const RESTART: u64 = 3;
+    pub(super) const EVEN: u64 = 4;
 }
 
 impl Sampler for CmaEs {
@@ -94,17 +105,16 @@ impl Sampler for CmaEs {
         let run = self.replay(context, &layout, history);
         let mut unused = Unused::new(context, history);
         let mut rng = self.rng(context, purpose::DRAW, index);
-        let tries = unused.tries().min(1_000);
+        let tries = unused.tries().min(TRIES);
+        let even = self.even(context, &layout, index);
+        let mut normals = if run.is_mean(index) { vec![0.0; even.len()] } else { even };
         for attempt in 0..tries {
             let spread = 1.0 + attempt.saturating_sub(PATIENCE) as f64 / PATIENCE as f64;
-            let config = if run.is_scattered() && attempt == 0 {
-                scattered(context, index)
-            } else {
-                run.draw(&layout, index, spread, &mut rng)
-            };
+            let config = run.draw(&layout, &normals, spread, &mut rng);
             if unused.allows(&config) {
                 return self.name.proposal(config, index);
             }
+            normals.fill_with(|| spread * normal(&mut rng));
         }
         Random(self.name).suggest(context, history)
     }
@@ -114,15 +124,12 @@ impl Sampler for CmaEs {
     }
 }
 
-/// A point of a sequence that fills the space evenly.
-fn scattered(context: &Context<'_>, index: u64) -> Config {
-    let mut unit = vec![0.5; context.space.dimensions()];
-    sobol::point(context, index, &mut unit)
-}
-
 /// A standard normal number.
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    // never 0 or 1
-    let unit: f64 = rng.random::<f64>() * (1.0 - 2e-16) + 1e-16;
-    margin::exceeded(unit)
+    quantile(rng.random())
+}
+
+/// The standard normal number below which `unit` of [0, 1) lies.
+fn quantile(unit: f64) -> f64 {
+    margin::exceeded(1.0 - unit.max(f64::EPSILON))
 }

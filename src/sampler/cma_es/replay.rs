@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    CmaEs, MOST, REDRAWS, knob,
+    CmaEs, MOST, REDRAWS,
     categories::Categories,
     gaussian::{Gaussian, Individual},
     layout::{Dimension, Layout},
@@ -22,6 +22,9 @@ const SETTLED: f64 = 1e-8;
 /// So many generations without any difference in a row are a plain.
 const FLAT: usize = 3;
 
+/// How far one generation moves the probabilities of categories.
+const LEARNS: f64 = 0.3;
+
 /// An own trial.
 #[derive(Clone, Copy, Debug)]
 struct Own<'a> {
@@ -38,8 +41,9 @@ pub(super) struct Run {
     categories: Vec<Categories>,
     population: usize,
     weights: Weights,
-    scatter: bool,
     restarts: u64,
+    /// The first index of the generation that is under way.
+    begin: u64,
     generations: usize,
     best: f64,
     since_best: usize,
@@ -88,6 +92,7 @@ impl CmaEs {
             }
             run = self.next(run, context, layout, generation);
             (begin, rest) = (end, later);
+            run.begin = end;
         }
     }
 
@@ -104,9 +109,8 @@ impl CmaEs {
             .filter(|trial| trial.number < first && trial.outcome != Outcome::Failed && !self.name.proposed(trial.origin))
             .min_by(|a, b| rank(a).total_cmp(&rank(b)));
         let mut run = self.run(layout, 0);
-        match best {
-            Some(best) => run.start_at(layout, best.config),
-            None => run.scatter = knob("SCATTER", 1.0) > 0.0,
+        if let Some(best) = best {
+            run.start_at(layout, best.config);
         }
         run
     }
@@ -122,8 +126,8 @@ impl CmaEs {
             categories: layout.categories().map(|category| Categories::new(layout.prior(category), count)).collect(),
             population,
             weights: Weights::new(population, numbers.max(1)),
-            scatter: false,
             restarts,
+            begin: 0,
             generations: 0,
             best: f64::INFINITY,
             since_best: 0,
@@ -149,11 +153,6 @@ impl CmaEs {
 }
 
 impl Run {
-    /// Whether the next individual is one of a scattered first generation.
-    pub(super) fn is_scattered(&self) -> bool {
-        self.scatter
-    }
-
     /// Moves the mean to a configuration; what is inactive there stays in the middle.
     fn start_at(&mut self, layout: &Layout<'_>, config: &Config) {
         let point = layout.read(config);
@@ -161,7 +160,7 @@ impl Run {
             *mean = number.unwrap_or(*mean);
         }
         for (categories, value) in self.categories.iter_mut().zip(point.categories) {
-            categories.learn(value.map(|value| (value, 1.0)).into_iter(), knob("CSTART", 0.3));
+            categories.learn(value.map(|value| (value, 1.0)).into_iter(), LEARNS);
         }
         self.keep_margin(layout);
     }
@@ -169,19 +168,13 @@ impl Run {
     /// Learns from a generation's trials, the best first. `None` where the distribution is spoilt.
     fn learn(&mut self, layout: &Layout<'_>, ranked: &[(f64, Own<'_>)], rng: impl Fn(u64) -> ChaCha8Rng) -> Option<()> {
         self.generations += 1;
-        let (Some((best, first)), Some((worst, _))) = (ranked.first(), ranked.last()) else {
+        let (Some((best, _)), Some((worst, _))) = (ranked.first(), ranked.last()) else {
             return Some(());
         };
         self.since_best = if *best < self.best { 0 } else { self.since_best + 1 };
         self.best = self.best.min(*best);
         self.flat = if best == worst { self.flat + 1 } else { 0 };
         if best == worst {
-            return Some(());
-        }
-        if self.scatter {
-            self.scatter = false;
-            self.start_at(layout, first.config);
-            self.gaussian.sigma *= knob("SSHRINK", 1.0);
             return Some(());
         }
         let fresh;
@@ -194,12 +187,11 @@ impl Run {
         let values: Vec<f64> = ranked.iter().map(|(value, _)| *value).collect();
         let shared = shared(&weights.ranks, &values);
         let points: Vec<_> = ranked.iter().map(|(_, trial)| layout.read(trial.config)).collect();
-        let rate = knob("CRATE", 0.3);
         for (at, categories) in self.categories.iter_mut().enumerate() {
             let chosen = points.iter().zip(&shared).filter_map(|(point, (weight, _))| {
                 Some(((*point.categories.get(at)?)?, *weight))
             });
-            categories.learn(chosen, rate);
+            categories.learn(chosen, LEARNS);
         }
         if self.gaussian.dimensions() == 0 {
             return Some(());
@@ -222,7 +214,7 @@ impl Run {
 
     /// Sees to it that each discrete coordinate may leave the value that its mean lies at.
     fn keep_margin(&mut self, layout: &Layout<'_>) {
-        let least = knob("MARGIN", 1.0) / (self.population * layout.dimensions.len().max(1)) as f64;
+        let least = 1.0 / (self.population * layout.dimensions.len().max(1)) as f64;
         for (at, dimension) in layout.numbers().enumerate() {
             let Some(mean) = self.gaussian.mean.get(at).copied() else { continue };
             let Some(bin) = layout.bin(dimension, mean) else { continue };
@@ -243,25 +235,41 @@ impl Run {
         !(d == 0 || widest > SETTLED) || self.flat >= FLAT || self.since_best > patience
     }
 
-    /// Draws an individual, of numbers spread `spread` times as wide.
-    pub(super) fn draw(&self, layout: &Layout<'_>, index: u64, spread: f64, rng: &mut ChaCha8Rng) -> Config {
-        let _ = index;
+    /// Whether the individual with that index is the mean itself, as one of each generation after the first is: the mean, being an average of good individuals,
+    /// is often better than any of them, and a study keeps the best trial, not the distribution.
+    pub(super) fn is_mean(&self, index: u64) -> bool {
+        let size = self.population as u64;
+        self.generations > 0 && index.saturating_sub(self.begin).is_multiple_of(size)
+    }
+
+    /// The numbers that standard normal ones stand for, and whether those without step are within bounds.
+    fn place(&self, layout: &Layout<'_>, normals: &[f64]) -> (Vec<f64>, bool) {
+        let numbers = self.gaussian.point(normals);
+        let is_inside = layout.numbers().zip(&numbers).all(|(dimension, number)| {
+            matches!(dimension, Dimension::Discrete(_)) || (0.0..=1.0).contains(number)
+        });
+        (numbers, is_inside)
+    }
+
+    /// Draws an individual; `first` gives the standard normal numbers to begin with, `spread` how much farther than usual it may lie.
+    /// What lies out of bounds is drawn again, and in the end folded back at the bounds.
+    pub(super) fn draw(&self, layout: &Layout<'_>, first: &[f64], spread: f64, rng: &mut ChaCha8Rng) -> Config {
         let categories: Vec<usize> = self.categories.iter().map(|categories| categories.choose(rng.random())).collect();
-        let mut numbers = Vec::new();
+        let (mut numbers, mut is_inside) = self.place(layout, first);
         for _ in 0..REDRAWS {
-            let normals: Vec<f64> = self.gaussian.mean.iter().map(|_| spread * normal(rng)).collect();
-            numbers = self.gaussian.point(&normals);
-            if knob("REFLECT", 0.0) > 0.0 {
-                numbers.iter_mut().for_each(|x| *x = reflected(*x));
-            }
-            let is_inside = layout.numbers().zip(&numbers).all(|(dimension, number)| {
-                matches!(dimension, Dimension::Discrete(_)) || (0.0..=1.0).contains(number)
-            });
             if is_inside {
                 break;
             }
+            let normals: Vec<f64> = first.iter().map(|_| spread * normal(rng)).collect();
+            (numbers, is_inside) = self.place(layout, &normals);
         }
-        numbers.iter_mut().for_each(|x| *x = reflected(*x));
+        for (dimension, number) in layout.numbers().zip(&mut numbers) {
+            *number = match dimension {
+                // beyond the ends lie the values at the ends
+                Dimension::Discrete(_) => number.clamp(0.0, 1.0),
+                _ => reflected(*number),
+            };
+        }
         layout.write(&numbers, &categories)
     }
 }
