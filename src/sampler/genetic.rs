@@ -4,7 +4,9 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Context, Name, Observation, Outcome, Sampler, Settings, Suggestion, random::Random, sobol, unused::Unused};
+use super::{
+    Context, Name, Observation, Outcome, Sampler, Settings, Suggestion, random::Random, sobol, unused::Unused,
+};
 use crate::{
     api::{Duplicates, FieldErrors, GeneticSampler},
     space::{Config, Slot, Space},
@@ -98,9 +100,12 @@ fn drawn(context: &Context<'_>, index: u64, attempt: u64, rng: &mut ChaCha8Rng) 
     context.space.decode(&unit)
 }
 
-/// A child of two of the parents, of which there are at least two. What neither has (its condition holds for neither) is drawn anew.
+/// A child of two of the parents, of which there are at least two, the best first. One is any of them, the other of the better ones rather (a tournament, without which
+/// selection is too weak for so few trials as studies have). What neither has (its condition holds for neither) is drawn anew.
 fn child(space: &Space, parents: &[&Config], mutation: f64, rng: &mut ChaCha8Rng) -> Config {
-    let first = rng.random_range(0..parents.len());
+    // the parents are in order, best first: of three draws the best one
+    let draws = [0; 3].map(|_| rng.random_range(0..parents.len()));
+    let first = draws.into_iter().min().unwrap_or(0);
     // another one
     let second = (first + rng.random_range(1..parents.len())) % parents.len();
     let inherited = |parent: usize, slot: usize| {
@@ -113,8 +118,169 @@ fn child(space: &Space, parents: &[&Config], mutation: f64, rng: &mut ChaCha8Rng
             // drawn in any case, so that what one parameter draws does not depend on another's luck
             let (luck, anew) = (rng.random::<f64>(), rng.random::<f64>());
             let value = inherited(one, slot).or_else(|| inherited(other, slot));
-            value.filter(|_| luck >= mutation).unwrap_or_else(|| space.value_at(slot, anew))
+            value
+                .filter(|_| luck >= mutation)
+                .unwrap_or_else(|| space.value_at(slot, anew))
         })
         .collect();
     space.configuration(&slots)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use std::collections::HashSet;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::{Origin, Parameter};
+
+    type Trial = (u32, Config, Origin, Outcome);
+
+    fn space(parameters: Value) -> Space {
+        let parameters: Vec<Parameter> = serde_json::from_value(parameters).unwrap();
+        Space::compile(&parameters, &[]).unwrap()
+    }
+
+    fn doubles(count: usize) -> Space {
+        space(
+            (0..count)
+                .map(|i| json!({"name": format!("x{i}"), "double": {"min": 0, "max": 1}}))
+                .collect(),
+        )
+    }
+
+    fn genetic(space: &Space, settings: Value) -> Box<dyn Sampler> {
+        let settings: GeneticSampler = serde_json::from_value(settings).unwrap();
+        settings
+            .build(
+                Name {
+                    sampler: "genetic",
+                    stage: None,
+                },
+                space,
+            )
+            .unwrap()
+    }
+
+    fn run(sampler: &dyn Sampler, space: &Space, count: u32, f: impl Fn(u32, &Config) -> Outcome) -> Vec<Trial> {
+        let mut trials: Vec<Trial> = Vec::new();
+        for number in 1..=count {
+            let history: Vec<Observation<'_>> = trials
+                .iter()
+                .map(|(number, config, origin, outcome)| Observation {
+                    number: *number,
+                    config,
+                    origin,
+                    outcome: *outcome,
+                })
+                .collect();
+            let context = Context {
+                space,
+                seed: 3,
+                duplicates: Duplicates::Avoid,
+                parallelism: 1,
+                budget: None,
+                number,
+            };
+            let answer = sampler.suggest(&context, &history);
+            assert_eq!(answer, sampler.suggest(&context, &history));
+            let Suggestion::New { config, origin } = answer else {
+                break;
+            };
+            let outcome = f(number, &config);
+            trials.push((number, config, origin, outcome));
+        }
+        trials
+    }
+
+    #[test]
+    fn children_come_from_the_best_third() {
+        let space = doubles(6);
+        let sampler = genetic(&space, json!({"populationSize": 12, "mutationRate": 0}));
+        // the first four are the best, all children the worst: none of them becomes a parent
+        let trials = run(&*sampler, &space, 13, |number, _| Outcome::Value(f64::from(number)));
+        let child = &trials[12].1;
+        for (slot, value) in child.0.iter().enumerate() {
+            assert!(trials[..4].iter().any(|parent| parent.1.0[slot] == *value));
+        }
+        let parents = |value: &Slot, slot: usize| trials[..4].iter().position(|parent| parent.1.0[slot] == *value);
+        let used: HashSet<_> = child
+            .0
+            .iter()
+            .enumerate()
+            .map(|(slot, value)| parents(value, slot))
+            .collect();
+        assert!(used.len() <= 2);
+    }
+
+    #[test]
+    fn mutation_draws_anew() {
+        let space = doubles(10);
+        let inherited = |rate: f64| {
+            let sampler = genetic(&space, json!({"populationSize": 10, "mutationRate": rate}));
+            let trials = run(&*sampler, &space, 60, |number, _| Outcome::Value(f64::from(number)));
+            let is_old = |slot: usize, value: &Slot| trials[..10].iter().any(|trial| trial.1.0[slot] == *value);
+            let old = trials[10..].iter().flat_map(|trial| trial.1.0.iter().enumerate());
+            old.filter(|(slot, value)| is_old(*slot, value)).count() as f64 / 500.0
+        };
+        assert_eq!(inherited(1.0), 0.0);
+        assert!(inherited(0.0) > 0.9);
+        assert!((0.6..0.95).contains(&inherited(0.2)));
+    }
+
+    #[test]
+    fn conditions_are_respected_and_finite_spaces_used_up() {
+        let space = space(json!([
+            {"name": "c", "categorical": {"values": ["a", "b", "c"]}},
+            {"name": "n", "int": {"min": 1, "max": 5}, "when": "parameters.c == 'b'"},
+            {"name": "k", "constant": 1},
+        ]));
+        let outcomes: [fn(u32, &Config) -> Outcome; 4] = [
+            |_, _| Outcome::Failed,
+            |_, _| Outcome::Pending,
+            |_, _| Outcome::Value(f64::INFINITY),
+            |number, _| Outcome::Value(f64::from(number) * 1e306),
+        ];
+        for outcome in outcomes {
+            let trials = run(&*genetic(&space, json!({"populationSize": 3})), &space, 100, outcome);
+            assert_eq!(trials.len(), 7);
+            assert!(trials.iter().all(|trial| space.configuration(&trial.1.0) == trial.1));
+        }
+    }
+
+    #[test]
+    fn many_in_flight_all_differ() {
+        let space = doubles(3);
+        let sampler = genetic(&space, json!({"populationSize": 5}));
+        let trials = run(&*sampler, &space, 60, |number, _| {
+            if number <= 9 {
+                Outcome::Value(f64::from(number))
+            } else {
+                Outcome::Pending
+            }
+        });
+        let different: HashSet<&Config> = trials.iter().map(|trial| &trial.1).collect();
+        assert_eq!(different.len(), 60);
+    }
+
+    #[test]
+    fn wrong_settings_are_refused_at_their_fields() {
+        let wrong = GeneticSampler {
+            population_size: Some(1),
+            mutation_rate: Some(f64::NAN),
+        };
+        let errors = wrong
+            .build(
+                Name {
+                    sampler: "genetic",
+                    stage: None,
+                },
+                &doubles(1),
+            )
+            .unwrap_err();
+        let paths: Vec<&str> = errors.0.iter().map(|error| error.path.as_str()).collect();
+        assert_eq!(paths, ["populationSize", "mutationRate"]);
+    }
 }

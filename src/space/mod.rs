@@ -118,6 +118,16 @@ impl Space {
         self.axes.get(slot)?.bin(index)
     }
 
+    /// The place in [0, 1] of a value of the parameter with that slot; 0.5 where it is not one of its own.
+    pub fn unit(&self, slot: usize, value: Slot) -> f64 {
+        self.axes.get(slot).map_or(0.5, |axis| axis.encode(value))
+    }
+
+    /// The value of the parameter with that slot that JSON gives; `None` where it is not one of its own.
+    pub fn value(&self, slot: usize, json: &serde_json::Value) -> Option<Slot> {
+        self.axes.get(slot)?.parse(json)
+    }
+
     /// The configuration with these slots, those inactive whose conditions do not hold among them. Missing slots are inactive.
     pub fn configuration(&self, slots: &[Slot]) -> Config {
         let mut slots = slots.iter();

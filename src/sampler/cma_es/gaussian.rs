@@ -55,7 +55,11 @@ impl Gaussian {
 
     /// The standard deviation of a coordinate.
     pub(super) fn deviation(&self, at: usize) -> f64 {
-        let variance = self.covariance.get(at * (self.dimensions() + 1)).copied().unwrap_or(1.0);
+        let variance = self
+            .covariance
+            .get(at * (self.dimensions() + 1))
+            .copied()
+            .unwrap_or(1.0);
         self.sigma * self.stretch.get(at).copied().unwrap_or(1.0) * variance.sqrt()
     }
 
@@ -104,12 +108,20 @@ impl Gaussian {
             add(&mut self.path, gain, &mean_step);
         }
         let total: f64 = individuals.iter().map(|one| one.signed).sum();
-        let missed = if moves { 0.0 } else { weights.rank_one * (1.0 - keep * keep) };
+        let missed = if moves {
+            0.0
+        } else {
+            weights.rank_one * (1.0 - keep * keep)
+        };
         let rest = 1.0 + missed - weights.rank_one - weights.rank_many * total;
         self.covariance.iter_mut().for_each(|x| *x *= rest);
         outer(&mut self.covariance, weights.rank_one, &self.path);
         for (one, (step, length)) in individuals.iter().zip(&steps) {
-            let bound = if one.signed < 0.0 { d as f64 / length.powi(2).max(1e-12) } else { 1.0 };
+            let bound = if one.signed < 0.0 {
+                d as f64 / length.powi(2).max(1e-12)
+            } else {
+                1.0
+            };
             outer(&mut self.covariance, weights.rank_many * one.signed * bound, step);
         }
         let change = weights.step_memory / weights.damping * (length / weights.expected_length - 1.0);

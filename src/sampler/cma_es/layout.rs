@@ -77,7 +77,9 @@ impl<'a> Layout<'a> {
                 }
                 Dimension::Category(slot, _) => {
                     let index = self.space.position(slot, value(slot));
-                    point.categories.push(index.and_then(|index| usize::try_from(index).ok()));
+                    point
+                        .categories
+                        .push(index.and_then(|index| usize::try_from(index).ok()));
                 }
             }
         }
@@ -93,7 +95,9 @@ impl<'a> Layout<'a> {
             .map(|dimension| match *dimension {
                 Dimension::Category(slot, _) => {
                     let index = categories.next().map_or(0, |&index| index as u64);
-                    self.space.bin(slot, index).map_or(0.5, |(low, high)| 0.5 * (low + high))
+                    self.space
+                        .bin(slot, index)
+                        .map_or(0.5, |(low, high)| 0.5 * (low + high))
                 }
                 _ => numbers.next().copied().unwrap_or(0.5),
             })

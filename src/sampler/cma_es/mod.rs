@@ -16,12 +16,7 @@ mod weights;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::{
-    Context, Name, Observation, Sampler, Settings, Suggestion,
-    random::Random,
-    sobol,
-    unused::Unused,
-};
+use super::{Context, Name, Observation, Sampler, Settings, Suggestion, random::Random, sobol, unused::Unused};
 use crate::{
     api::{CmaEsSampler, Duplicates, FieldErrors},
     space::Space,
@@ -107,7 +102,11 @@ impl Sampler for CmaEs {
         let mut rng = self.rng(context, purpose::DRAW, index);
         let tries = unused.tries().min(TRIES);
         let even = self.even(context, &layout, index);
-        let mut normals = if run.is_mean(index) { vec![0.0; even.len()] } else { even };
+        let mut normals = if run.is_mean(index) {
+            vec![0.0; even.len()]
+        } else {
+            even
+        };
         for attempt in 0..tries {
             let spread = 1.0 + attempt.saturating_sub(PATIENCE) as f64 / PATIENCE as f64;
             let config = run.draw(&layout, &normals, spread, &mut rng);

@@ -62,9 +62,10 @@ fn value(outcome: Outcome) -> Option<f64> {
 impl CmaEs {
     /// The state after all generations that are over.
     ///
-    /// A generation has the trials of `population` indices in a row. It is over when all of them have ended or been deleted; stragglers are not waited for longer than
-    /// until as many later ones have ended. What was drawn before that is drawn from the distribution before it, and learned from as if it were from its own:
-    /// so the state depends on the history alone, not on what was known when.
+    /// A generation has the trials of `population` indices in a row. It is over when all were asked for and half of them have ended (or when as many later ones have,
+    /// whatever became of these): with many in flight an early lesson from a part is worth more than a whole one later, and no straggler holds up the rest. One after
+    /// another, all have ended by then. What was drawn before that is drawn from the distribution before, and learned from as one of its own generation; a straggler
+    /// that ends later takes its place in its generation then. So the state depends on the history alone, not on what was known when.
     pub(super) fn replay(&self, context: &Context<'_>, layout: &Layout<'_>, history: &[Observation<'_>]) -> Run {
         let mut own: Vec<Own<'_>> = history
             .iter()
@@ -85,9 +86,12 @@ impl CmaEs {
             let end = begin.saturating_add(run.population as u64);
             let (generation, later) = rest.split_at(rest.partition_point(|trial| trial.index < end));
             let done = generation.iter().filter(|trial| trial.value.is_some()).count();
-            let is_asked = later.first().or(generation.last()).is_some_and(|trial| trial.index + 1 >= end);
+            let is_asked = later
+                .first()
+                .or(generation.last())
+                .is_some_and(|trial| trial.index + 1 >= end);
             ended -= done;
-            if !is_asked || done < generation.len() && ended < run.population {
+            if !is_asked || 2 * done < generation.len() && ended < run.population {
                 return run;
             }
             run = self.next(run, context, layout, generation);
@@ -106,7 +110,9 @@ impl CmaEs {
         };
         let best = history
             .iter()
-            .filter(|trial| trial.number < first && trial.outcome != Outcome::Failed && !self.name.proposed(trial.origin))
+            .filter(|trial| {
+                trial.number < first && trial.outcome != Outcome::Failed && !self.name.proposed(trial.origin)
+            })
             .min_by(|a, b| rank(a).total_cmp(&rank(b)));
         let mut run = self.run(layout, 0);
         if let Some(best) = best {
@@ -123,7 +129,10 @@ impl CmaEs {
         let count = layout.categories().count();
         Run {
             gaussian: Gaussian::new(vec![0.5; numbers], self.sigma),
-            categories: layout.categories().map(|category| Categories::new(layout.prior(category), count)).collect(),
+            categories: layout
+                .categories()
+                .map(|category| Categories::new(layout.prior(category), count))
+                .collect(),
             population,
             weights: Weights::new(population, numbers.max(1)),
             restarts,
@@ -137,11 +146,17 @@ impl CmaEs {
 
     /// The strategy after that generation; begun anew at a random place where it has come to its end.
     fn next(&self, mut run: Run, context: &Context<'_>, layout: &Layout<'_>, generation: &[Own<'_>]) -> Run {
-        let mut ranked: Vec<(f64, Own<'_>)> =
-            generation.iter().filter_map(|trial| Some((trial.value?, *trial))).collect();
+        let mut ranked: Vec<(f64, Own<'_>)> = generation
+            .iter()
+            .filter_map(|trial| Some((trial.value?, *trial)))
+            .collect();
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
         let restarts = run.restarts + 1;
-        if run.learn(layout, &ranked, |index| self.rng(context, purpose::FILL, index)).is_some() && !run.is_over() {
+        if run
+            .learn(layout, &ranked, |index| self.rng(context, purpose::FILL, index))
+            .is_some()
+            && !run.is_over()
+        {
             return run;
         }
         let mut run = self.run(layout, restarts);
@@ -153,6 +168,12 @@ impl CmaEs {
 }
 
 impl Run {
+    /// How many individuals a generation has now.
+    #[cfg(test)]
+    pub(super) fn population(&self) -> usize {
+        self.population
+    }
+
     /// Moves the mean to a configuration; what is inactive there stays in the middle.
     fn start_at(&mut self, layout: &Layout<'_>, config: &Config) {
         let point = layout.read(config);
@@ -188,9 +209,10 @@ impl Run {
         let shared = shared(&weights.ranks, &values);
         let points: Vec<_> = ranked.iter().map(|(_, trial)| layout.read(trial.config)).collect();
         for (at, categories) in self.categories.iter_mut().enumerate() {
-            let chosen = points.iter().zip(&shared).filter_map(|(point, (weight, _))| {
-                Some(((*point.categories.get(at)?)?, *weight))
-            });
+            let chosen = points
+                .iter()
+                .zip(&shared)
+                .filter_map(|(point, (weight, _))| Some(((*point.categories.get(at)?)?, *weight)));
             categories.learn(chosen, LEARNS);
         }
         if self.gaussian.dimensions() == 0 {
@@ -203,8 +225,16 @@ impl Run {
             .map(|((point, (_, trial)), (weight, signed))| {
                 // what an inactive parameter would have been: it then drifts as one does that has no influence, and keeps its spread
                 let mut rng = rng(trial.index);
-                let numbers = point.numbers.into_iter().map(|number| number.ok_or_else(|| normal(&mut rng))).collect();
-                Individual { numbers, weight, signed }
+                let numbers = point
+                    .numbers
+                    .into_iter()
+                    .map(|number| number.ok_or_else(|| normal(&mut rng)))
+                    .collect();
+                Individual {
+                    numbers,
+                    weight,
+                    signed,
+                }
             })
             .collect();
         self.gaussian = self.gaussian.clone().learn(&individuals, weights)?;
@@ -216,8 +246,12 @@ impl Run {
     fn keep_margin(&mut self, layout: &Layout<'_>) {
         let least = 1.0 / (self.population * layout.dimensions.len().max(1)) as f64;
         for (at, dimension) in layout.numbers().enumerate() {
-            let Some(mean) = self.gaussian.mean.get(at).copied() else { continue };
-            let Some(bin) = layout.bin(dimension, mean) else { continue };
+            let Some(mean) = self.gaussian.mean.get(at).copied() else {
+                continue;
+            };
+            let Some(bin) = layout.bin(dimension, mean) else {
+                continue;
+            };
             let deviation = self.gaussian.deviation(at);
             let (corrected, wanted) = margin::correct(mean, deviation, bin, least);
             if let (Some(mean), Some(stretch)) = (self.gaussian.mean.get_mut(at), self.gaussian.stretch.get_mut(at)) {
@@ -245,16 +279,21 @@ impl Run {
     /// The numbers that standard normal ones stand for, and whether those without step are within bounds.
     fn place(&self, layout: &Layout<'_>, normals: &[f64]) -> (Vec<f64>, bool) {
         let numbers = self.gaussian.point(normals);
-        let is_inside = layout.numbers().zip(&numbers).all(|(dimension, number)| {
-            matches!(dimension, Dimension::Discrete(_)) || (0.0..=1.0).contains(number)
-        });
+        let is_inside = layout
+            .numbers()
+            .zip(&numbers)
+            .all(|(dimension, number)| matches!(dimension, Dimension::Discrete(_)) || (0.0..=1.0).contains(number));
         (numbers, is_inside)
     }
 
     /// Draws an individual; `first` gives the standard normal numbers to begin with, `spread` how much farther than usual it may lie.
     /// What lies out of bounds is drawn again, and in the end folded back at the bounds.
     pub(super) fn draw(&self, layout: &Layout<'_>, first: &[f64], spread: f64, rng: &mut ChaCha8Rng) -> Config {
-        let categories: Vec<usize> = self.categories.iter().map(|categories| categories.choose(rng.random())).collect();
+        let categories: Vec<usize> = self
+            .categories
+            .iter()
+            .map(|categories| categories.choose(rng.random()))
+            .collect();
         let (mut numbers, mut is_inside) = self.place(layout, first);
         for _ in 0..REDRAWS {
             if is_inside {

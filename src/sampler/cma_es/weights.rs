@@ -25,7 +25,9 @@ impl Weights {
     /// The constants for `count` individuals, at least 2, in `dimensions`, at least 1.
     pub(super) fn new(count: usize, dimensions: usize) -> Self {
         let (n, d) = (count as f64, dimensions as f64);
-        let raw: Vec<f64> = (1..=count).map(|rank| ((n + 1.0) / 2.0).ln() - (rank as f64).ln()).collect();
+        let raw: Vec<f64> = (1..=count)
+            .map(|rank| ((n + 1.0) / 2.0).ln() - (rank as f64).ln())
+            .collect();
         let sum = |of: &dyn Fn(f64) -> f64| raw.iter().map(|&w| of(w)).sum::<f64>();
         let positive = sum(&|w| w.max(0.0));
         let negative = sum(&|w| (-w).max(0.0));
@@ -59,7 +61,9 @@ impl Weights {
 pub(super) fn shared(weights: &[f64], values: &[f64]) -> Vec<(f64, f64)> {
     let mut shared = Vec::with_capacity(values.len());
     for equal in values.chunk_by(|a, b| a == b) {
-        let places = weights.get(shared.len()..shared.len() + equal.len()).unwrap_or_default();
+        let places = weights
+            .get(shared.len()..shared.len() + equal.len())
+            .unwrap_or_default();
         let count = equal.len() as f64;
         let mean = places.iter().map(|w| w.max(0.0)).sum::<f64>() / count;
         let covariance = places.iter().sum::<f64>() / count;
