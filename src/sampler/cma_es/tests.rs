@@ -352,8 +352,12 @@ fn long_histories_are_affordable() {
             (number, config, origin, outcome)
         })
         .collect();
-    let started = std::time::Instant::now();
-    ask(&*sampler, &space, &trials, 10_001, 1);
-    println!("{:?}", started.elapsed());
-    assert!(started.elapsed().as_millis() < 1_000);
+    let quickest = (0..5).map(|_| {
+        let started = std::time::Instant::now();
+        ask(&*sampler, &space, &trials, 10_001, 1);
+        started.elapsed()
+    });
+    let quickest = quickest.min().unwrap();
+    assert!(quickest.as_millis() < 500, "{quickest:?}");
+    println!("{quickest:?}");
 }

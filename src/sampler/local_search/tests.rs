@@ -173,7 +173,7 @@ fn the_best_is_improved_on_until_its_neighbours_are_used_up() {
     let sampler = search(&space, json!({}));
     let f = |config: &Config| {
         let x = numbers(config);
-        (x[0].ln() - 1.0).powi(2) + (x[1] - 15.0).abs() + x[2] + x[3]
+        (x[0].ln() - 1.0).powi(2) + (x[1] - 16.0).abs() + x[2] + x[3]
     };
     let trials = run(&*sampler, &space, 150, Duplicates::Avoid, |_, config| {
         Outcome::Value(f(config))
