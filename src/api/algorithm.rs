@@ -189,7 +189,7 @@ pub struct CmaEsSampler {
     #[schemars(range(min = 4, max = 10_000))]
     pub population_size: Option<u32>,
 
-    /// The standard deviation of the first generation, as a part of each parameter's range, above 0 to 1. Default 0.3.
+    /// The standard deviation of the first generation, as a part of each parameter's range, above 0 to 1. Default 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0001, max = 1.0))]
     pub sigma: Option<f64>,

@@ -6,16 +6,22 @@ use super::{
     defaults::Defaults,
 };
 use crate::{
-    api::{self, AutoSampler, ChainStage, FieldErrors, StageSampler, samplers},
+    api::{Algorithm, AutoSampler, ChainStage, Duplicates, FieldErrors, StageSampler, samplers},
     space::Space,
 };
 
-/// The sampler that `spec` describes, its settings checked against the space; `auto` where it describes none.
+/// The sampler that `algorithm` describes, its settings checked against the space; `auto` where it describes none.
 /// With `defaults` first where the space has them and the sampler (of a chain, the first one) is not `grid` or `list`.
 ///
 /// # Errors
 /// Everything that is wrong, paths below `sampler`.
-pub fn compile(spec: &api::Sampler, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+pub fn compile(algorithm: &Algorithm, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+    let Algorithm {
+        sampler: spec,
+        duplicates,
+        ..
+    } = algorithm;
+    let duplicates = *duplicates;
     let alone = StageSampler::from(spec);
     let (sampler, first) = match &spec.chain {
         None if alone == StageSampler::default() => {
@@ -23,11 +29,14 @@ pub fn compile(spec: &api::Sampler, space: &Space) -> Result<Box<dyn Sampler>, F
                 auto: Some(AutoSampler {}),
                 ..alone
             };
-            (single(&auto, None, space), Some(auto))
+            (single(&auto, None, space, duplicates), Some(auto))
         }
-        None => (single(&alone, None, space), Some(alone)),
+        None => (single(&alone, None, space, duplicates), Some(alone)),
         Some(_) if alone != StageSampler::default() => (Err(choose(&[&NAMES[..], &["chain"]].concat())), None),
-        Some(stages) => (chain(stages, space), stages.first().map(|stage| stage.sampler.clone())),
+        Some(stages) => (
+            chain(stages, space, duplicates),
+            stages.first().map(|stage| stage.sampler.clone()),
+        ),
     };
     let sampler = sampler.map_err(|wrong| {
         let mut errors = FieldErrors::default();
@@ -68,21 +77,31 @@ macro_rules! table {
 samplers!(table);
 
 /// One sampler that is no chain; `stage` is its place where it is part of one.
-fn single(spec: &StageSampler, stage: Option<u32>, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+fn single(
+    spec: &StageSampler,
+    stage: Option<u32>,
+    space: &Space,
+    duplicates: Duplicates,
+) -> Result<Box<dyn Sampler>, FieldErrors> {
     let [(sampler, settings)] = chosen(spec)[..] else {
         return Err(match stage {
             Some(_) => choose(NAMES),
             None => choose(&[NAMES, &["chain"]].concat()),
         });
     };
-    settings.build(Name { sampler, stage }, space).map_err(|wrong| {
-        let mut errors = FieldErrors::default();
-        errors.extend_below(sampler, wrong);
-        errors
-    })
+    let built = settings.build(Name { sampler, stage }, space);
+    let mut errors = FieldErrors::default();
+    errors.extend_below(sampler, settings.suits(duplicates).err().unwrap_or_default());
+    match built {
+        Ok(built) => errors.or_ok(built),
+        Err(wrong) => {
+            errors.extend_below(sampler, wrong);
+            Err(errors)
+        }
+    }
 }
 
-fn chain(stages: &[ChainStage], space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
+fn chain(stages: &[ChainStage], space: &Space, duplicates: Duplicates) -> Result<Box<dyn Sampler>, FieldErrors> {
     let mut errors = FieldErrors::default();
     if stages.is_empty() {
         errors.push("chain", "is empty: give at least one stage");
@@ -101,7 +120,7 @@ fn chain(stages: &[ChainStage], space: &Space) -> Result<Box<dyn Sampler>, Field
                 "is missing: without it this sampler never hands over, and the stages after it never run",
             );
         }
-        match single(sampler, Some(i), space) {
+        match single(sampler, Some(i), space, duplicates) {
             Ok(sampler) => compiled.push(Stage {
                 sampler,
                 trials: *trials,

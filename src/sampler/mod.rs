@@ -129,6 +129,14 @@ trait Settings {
     /// # Errors
     /// Everything that is wrong with the settings, paths below the sampler's field.
     fn build(&self, name: Name, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors>;
+
+    /// Whether the settings go with how the study treats duplicates.
+    ///
+    /// # Errors
+    /// What does not, paths below the sampler's field.
+    fn suits(&self, _: Duplicates) -> Result<(), FieldErrors> {
+        Ok(())
+    }
 }
 
 /// The sampler as trials' origins name it.

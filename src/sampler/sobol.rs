@@ -10,7 +10,7 @@ use sobol_burley::{
 use super::{Context, Name, Observation, Sampler, Settings, Suggestion, unused::Unused};
 use crate::{
     api::{Duplicates, FieldErrors, SobolSampler},
-    space::{Config, Space},
+    space::Space,
 };
 
 /// The binary logarithm of a sequence's length; the next points are another sequence's.
@@ -46,8 +46,8 @@ impl Sobol {
     }
 }
 
-/// The point with that index, its coordinates in [0, 1) at a resolution of 32 bits (the library's own floats have 24).
-pub(super) fn point(context: &Context<'_>, index: u64, unit: &mut [f64]) -> Config {
+/// Writes the point with that index to `unit`, its coordinates in (0, 1) at a resolution of 32 bits (the library's own floats have 24); coordinates beyond the sequence's dimensions stay.
+pub(super) fn point(context: &Context<'_>, index: u64, unit: &mut [f64]) {
     let seed = context.rng(index >> LENGTH_LOG2).next_u32();
     let place = (index & ((1 << LENGTH_LOG2) - 1)) as u32;
     let shuffled = owen_scramble_rev(place.reverse_bits(), hash(seed ^ 0x79c6_8e4a));
@@ -56,7 +56,6 @@ pub(super) fn point(context: &Context<'_>, index: u64, unit: &mut [f64]) -> Conf
         let bits = owen_scramble_rev(sobol_rev(shuffled, dimension), scramble).reverse_bits();
         *unit = (f64::from(bits) + 0.5) / (f64::from(u32::MAX) + 1.0);
     }
-    context.space.decode(unit)
 }
 
 impl Sampler for Sobol {
@@ -67,7 +66,8 @@ impl Sampler for Sobol {
         let first = self.0.next_index(history);
         let mut unit = vec![0.0; context.space.dimensions()];
         for index in first..first.saturating_add(unused.tries()) {
-            let config = point(context, index, &mut unit);
+            point(context, index, &mut unit);
+            let config = context.space.decode(&unit);
             if unused.allows(&config) {
                 return self.0.proposal(config, index);
             }
@@ -111,7 +111,10 @@ mod tests {
             let mut unit = [0.0; 20];
             let points: Vec<Vec<f64>> = (0..256u64)
                 .map(|i| {
-                    point(&context, (block << LENGTH_LOG2) + i, &mut unit)
+                    point(&context, (block << LENGTH_LOG2) + i, &mut unit);
+                    context
+                        .space
+                        .decode(&unit)
                         .0
                         .iter()
                         .map(|s| match s {

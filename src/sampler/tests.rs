@@ -16,7 +16,8 @@ fn space(yaml: &str, constraints: &[&str]) -> Space {
 }
 
 fn sampler(spec: Value, space: &Space) -> Result<Box<dyn Sampler>, String> {
-    compile(&serde_json::from_value(spec).unwrap(), space).map_err(|e| e.to_string())
+    let algorithm = serde_json::from_value(json!({"sampler": spec})).unwrap();
+    compile(&algorithm, space).map_err(|e| e.to_string())
 }
 
 /// A study under way: all its trials, each with its origin.

@@ -111,6 +111,16 @@ impl Axis {
         }
     }
 
+    /// The part of [0, 1] that stands for the value with that index; `None` of an axis without count, and beyond the last value.
+    pub(super) fn bin(&self, index: u64) -> Option<(f64, f64)> {
+        match self {
+            Self::Stepped { bins, .. } | Self::Int { bins, .. } | Self::Choice { bins, .. } => {
+                (index < self.count()?).then(|| bins.edges(index))
+            }
+            _ => None,
+        }
+    }
+
     /// The slot of a JSON value; `None` where it is not one of this axis.
     pub(super) fn parse(&self, value: &Value) -> Option<Slot> {
         match self {

@@ -150,6 +150,31 @@ impl Bins {
         }
     }
 
+    /// The lower and the upper edge of that index's bin.
+    pub(super) fn edges(&self, index: u64) -> (f64, f64) {
+        match *self {
+            Self::Even { count, .. } => (index as f64 / count, (index as f64 + 1.0) / count),
+            Self::Log {
+                first,
+                step,
+                low,
+                width,
+                ..
+            } => {
+                let value = first + step * index as f64;
+                let (lower, upper) = ((value - step / 2.0).max(value / 2.0), value + step / 2.0);
+                let unit = |edge: f64| ((log(edge) - low) / width).clamp(0.0, 1.0);
+                (unit(lower), unit(upper))
+            }
+            Self::Table(ref edges) => {
+                let at = usize::try_from(index).unwrap_or(usize::MAX);
+                let edge = |at: usize| edges.get(at).copied();
+                let lower = at.checked_sub(1).and_then(edge).unwrap_or(0.0);
+                (lower, edge(at).unwrap_or(1.0))
+            }
+        }
+    }
+
     /// The double nearest to `unit` in that index's bin.
     fn nudged(&self, mut unit: f64, index: u64) -> f64 {
         for _ in 0..4 {
@@ -211,6 +236,21 @@ mod tests {
                 assert_eq!(bins.index(unit), index, "{bins:?} {unit}");
             }
             assert!(bins.index(f64::NAN) <= 3);
+        }
+    }
+
+    #[test]
+    fn bins_lie_edge_to_edge() {
+        for bins in [
+            Bins::even(3),
+            Bins::log(1.0, 1.0, 3),
+            Bins::weighted(&[1.0, 2.0, 3.0, 4.0]),
+            Bins::normal(0.0, 1.0, 3, 1.0, 0.1),
+        ] {
+            let edges: Vec<(f64, f64)> = (0..4).map(|index| bins.edges(index)).collect();
+            assert_eq!((edges[0].0, edges[3].1), (0.0, 1.0), "{bins:?}");
+            assert!(edges.windows(2).all(|pair| (pair[0].1 - pair[1].0).abs() < 1e-12));
+            assert!((0..4).zip(&edges).all(|(i, (a, b))| (a..=b).contains(&&bins.middle(i))));
         }
     }
 

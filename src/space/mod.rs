@@ -108,14 +108,24 @@ impl Space {
         self.axes.get(slot).map_or(Slot::Inactive, |axis| axis.decode(unit))
     }
 
-    /// The index, in the parameter's own order, of a value of the parameter with that slot; `None` where it has no [`Space::count`].
-    pub fn place(&self, slot: usize, value: Slot) -> Option<u64> {
+    /// The index from 0 of a value of the parameter with that slot; `None` where it has no [`Space::count`] or the value is not one of its own.
+    pub fn position(&self, slot: usize, value: Slot) -> Option<u64> {
         self.axes.get(slot)?.position(value)
     }
 
-    /// The place in [0, 1] of the value with that index of the parameter with that slot.
-    pub fn unit_of(&self, slot: usize, index: u64) -> f64 {
-        self.axes.get(slot).map_or(0.5, |axis| axis.encode(axis.nth(index)))
+    /// The part of [0, 1] that stands for the value with that index of the parameter with that slot; `None` where there is no such value or no [`Space::count`].
+    pub fn bin(&self, slot: usize, index: u64) -> Option<(f64, f64)> {
+        self.axes.get(slot)?.bin(index)
+    }
+
+    /// The place in [0, 1] of a value of the parameter with that slot; 0.5 where it is not one of its own.
+    pub fn unit(&self, slot: usize, value: Slot) -> f64 {
+        self.axes.get(slot).map_or(0.5, |axis| axis.encode(value))
+    }
+
+    /// The value of the parameter with that slot that JSON gives; `None` where it is not one of its own.
+    pub fn value(&self, slot: usize, json: &serde_json::Value) -> Option<Slot> {
+        self.axes.get(slot)?.parse(json)
     }
 
     /// The configuration with these slots, those inactive whose conditions do not hold among them. Missing slots are inactive.

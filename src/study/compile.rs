@@ -87,7 +87,7 @@ impl Study {
         };
         let space = keep(&mut errors, "spec", Space::compile(&spec.parameters, &spec.constraints));
         let parts = space.and_then(|space| {
-            let algorithm = sampler::compile(&spec.algorithm.sampler, &space);
+            let algorithm = sampler::compile(&spec.algorithm, &space);
             let sampler = keep(&mut errors, "spec.algorithm", algorithm);
             let arguments = Arguments::compile(&spec.trial.arguments.parameters, &space, trial_fields);
             let arguments = keep(&mut errors, "", arguments);

@@ -187,7 +187,7 @@ impl Session {
 /// The space and what searches it.
 fn compile(spec: &StudySpec) -> Result<(Space, Box<dyn Sampler>), FieldErrors> {
     let space = Space::compile(&spec.parameters, &spec.constraints)?;
-    let sampler = sampler::compile(&spec.algorithm.sampler, &space).map_err(|wrong| {
+    let sampler = sampler::compile(&spec.algorithm, &space).map_err(|wrong| {
         let mut errors = FieldErrors::default();
         errors.extend_below("algorithm", wrong);
         errors

@@ -208,7 +208,7 @@ impl Search<'_> {
                 .config
                 .0
                 .get(slot)
-                .and_then(|value| self.space.place(slot, *value))
+                .and_then(|value| self.space.position(slot, *value))
                 .unwrap_or(0);
             let others: Vec<u64> = match kind {
                 Kind::Category(_) => (0..count.min(20)).filter(|&other| other != here).collect(),
@@ -220,7 +220,7 @@ impl Search<'_> {
             };
             for other in others {
                 let mut unit = best.unit.clone();
-                unit[d] = self.space.unit_of(slot, other);
+                unit[d] = self.space.unit(slot, self.space.nth(slot, other));
                 if let Some(found) = self.candidate(unit)
                     && found.worth > best.worth
                 {

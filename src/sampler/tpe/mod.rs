@@ -78,7 +78,8 @@ impl Tpe {
         (first..first.saturating_add(unused.tries())).find_map(|index| {
             // the sequence may have fewer dimensions than the space
             unit.fill_with(|| rng.random());
-            let config = sobol::point(context, index, &mut unit);
+            sobol::point(context, index, &mut unit);
+            let config = context.space.decode(&unit);
             unused.allows(&config).then(|| self.name.proposal(config, index))
         })
     }
