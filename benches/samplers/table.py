@@ -3,6 +3,10 @@
 
     python3 benches/samplers/table.py ours.json [engine...]
 
+Score, @25, @50 (100 is the optimum, 0 random search after 100 trials) and mean rank are of the twelve shared problems, `own` of those in
+problems_extra.py, `noisy` of the noisy ones among these; late failures are of 70 in crash3, oblique4 and ball3 (see crashes.py), the
+milliseconds CPU time of one suggestion and its answer after so many trials, bbob is the regret over random search's (see bbob.py).
+
 An engine's figures with ten trials in flight are those of its name with -10 or -p10 behind it. Mean ranks are among the engines, one
 trial at a time, that ran all twelve problems. Without names of engines all that ran them are shown.
 """
@@ -14,7 +18,7 @@ from crashes import PROBLEMS, late
 from runs import choose
 from shared import harness
 
-COLUMNS = ("sampler", "score", "@25", "@50", "ten in flight", "mean rank", "others", "others, ten", "noisy", "late failures", "ms at 100",
+COLUMNS = ("sampler", "score", "@25", "@50", "ten in flight", "mean rank", "own", "own, ten", "noisy", "late failures", "ms at 100",
            "1,000", "10,000", "bbob")
 
 
