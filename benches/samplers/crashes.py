@@ -3,8 +3,8 @@
 
     python3 benches/samplers/crashes.py --engine 'ours=target/release/hyperstudy suggest' --algorithm '{"sampler":{"tpe":{}}}' --out ours.json
 
-Options are those of runs.py; runs that are missing are made, all engines in the file are printed. Random search fails in 45 % of
-oblique4, in about 20 % of the others.
+Options are those of runs.py; runs that are missing are made, all engines in the file are printed. Of random search's trials 26 % fail
+in crash3, 48 % in oblique4, 20 % in ball3.
 """
 import numpy as np
 

@@ -11,12 +11,7 @@ in the order of the trials' start or end: the trace as they end, failures as the
 """
 import argparse
 import json
-import os
 import time
-
-from shared import HERE
-
-os.environ["BENCH_EXTRA"] = HERE
 
 from shared import harness, problems
 
