@@ -3,7 +3,12 @@
 HYPERSTUDY_SHARED ?= ../shared
 export HYPERSTUDY_SHARED
 
-.PHONY: quickstart install test e2e lint crds bench bench-cluster fuzz
+PYTHON ?= target/bench/python/bin/python
+SAMPLERS ?= tpe,gaussianProcess,cmaEs,auto
+SEEDS ?= 10
+ALGORITHM ?=
+
+.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz
 
 ## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
@@ -42,6 +47,21 @@ bench:
 ## The controller on a real API server and S3 server: its reaction, throughput, writes and memory. `make bench-cluster ARGS=memory` for one.
 bench-cluster:
 	cargo bench --bench cluster -- $(ARGS)
+
+## What our samplers reach on the shared benchmark (HYPERSTUDY_SHARED) and on the problems of benches/samplers, and what a suggestion costs;
+## `make bench-samplers SAMPLERS=tpe SEEDS=3`, or `ALGORITHM='{"sampler":{"tpe":{}}}'` for any algorithm. PYTHON is one with numpy, coco-experiment
+## and matplotlib; without it one is made, with pip.
+bench-samplers: $(filter target/bench/python/%,$(PYTHON))
+	cargo build --release --quiet
+	$(PYTHON) benches/samplers/all.py --samplers $(SAMPLERS) --seeds $(SEEDS) $(if $(ALGORITHM),--algorithm '$(ALGORITHM)')
+
+## The pictures of docs/samplers.md, after `make bench-samplers`.
+sampler-curves: $(filter target/bench/python/%,$(PYTHON))
+	$(PYTHON) benches/samplers/curves.py target/bench/samplers.json
+
+target/bench/python/bin/python:
+	python3 -m venv target/bench/python
+	target/bench/python/bin/pip install --quiet numpy coco-experiment matplotlib
 
 ## Arbitrary bytes as metrics files; needs a nightly toolchain and cargo-fuzz.
 fuzz:
