@@ -70,6 +70,12 @@ pub(super) const NUMBER: Text = (
     "a number here lies between -1e300 and 1e300",
 );
 
+/// A part of a range that is not nothing. No `minimum`: the API server compares `0` with the whole part of it.
+pub(super) const PART: Text = (
+    "self >= 0.0001 && self <= 1.0",
+    "a part of a range lies between 0.0001 and 1",
+);
+
 /// Keys of labels and annotations.
 pub(super) const METADATA_KEYS: Text = (
     r"self.all(k, k.matches(r'^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",

@@ -7,7 +7,9 @@ use kube::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, is_default, one, rules};
+use super::{
+    Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, algorithm::is_endless, is_default, one, rules,
+};
 
 /// What to search, how, what each trial runs, and where its files go.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +58,7 @@ use super::{Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, is_defa
 )]
 #[schemars(extend("required" = ["objectives", "parameters", "storage", "trial"]))]
 #[x_kube(
-    validation = Rule::new(BOUNDED)
+    validation = Rule::new(bounded())
         .message("only `grid`, `list` and chains of them end by themselves here: set `trials` or `duration`")
         .field_path(".budget")
         .reason(Reason::FieldValueRequired),
@@ -132,11 +134,15 @@ pub struct StudySpec {
 
 /// The rule that a study has an end: a sampler that goes on for ever needs a budget where the space may be infinite, which the
 /// schema can tell of a `double` without step, or where configurations may be run twice.
-const BOUNDED: &str = "(has(self.budget) && (has(self.budget.trials) || has(self.budget.duration))) \
-     || (has(self.algorithm) && has(self.algorithm.sampler) && (has(self.algorithm.sampler.grid) || has(self.algorithm.sampler.list) \
-     || (has(self.algorithm.sampler.chain) \
-     && self.algorithm.sampler.chain.all(s, has(s.trials) || has(s.sampler.grid) || has(s.sampler.list))))) \
-     || !((has(self.algorithm) && self.algorithm.duplicates == 'Allow') || self.parameters.exists(p, has(p.double) && !has(p.double.step)))";
+fn bounded() -> String {
+    let (alone, stage) = (is_endless("self.algorithm.sampler"), is_endless("s.sampler"));
+    format!(
+        "(has(self.budget) && (has(self.budget.trials) || has(self.budget.duration))) \
+         || (has(self.algorithm.sampler) && !({alone} || (has(self.algorithm.sampler.chain) \
+         && self.algorithm.sampler.chain.exists(s, !has(s.trials) && ({stage}))))) \
+         || !(self.algorithm.duplicates == 'Allow' || self.parameters.exists(p, has(p.double) && !has(p.double.step)))"
+    )
+}
 
 /// The rule about a study's name, which is at the root because only there CEL sees it.
 fn name_rule() -> Rule {

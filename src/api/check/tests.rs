@@ -106,7 +106,8 @@ fn says_what_an_api_server_does_not() {
         ),
         (
             json!({"/spec/algorithm/sampler": {}}),
-            "spec.algorithm.sampler: something is missing: give one of `chain`, `grid`, `list`, `random`, `sobol`",
+            "spec.algorithm.sampler: something is missing: give one of `auto`, `chain`, `cmaEs`, `gaussianProcess`, `genetic`, `grid`, \
+             `list`, `localSearch`, `random`, `sobol`, `tpe`",
         ),
         (
             json!({"/spec/objectives": [{"metric": "loss", "goal": "minimise"}]}),
