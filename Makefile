@@ -43,6 +43,6 @@ bench:
 bench-cluster:
 	cargo bench --bench cluster -- $(ARGS)
 
-## Arbitrary bytes as metrics files; needs a nightly toolchain and cargo-fuzz.
+## Arbitrary bytes as metrics files, or with TARGET=history as tables of earlier studies; needs a nightly toolchain and cargo-fuzz.
 fuzz:
-	cargo +nightly fuzz run metrics -- -max_total_time=$${SECONDS_TO_FUZZ:-60}
+	cargo +nightly fuzz run $${TARGET:-metrics} -- -max_total_time=$${SECONDS_TO_FUZZ:-60}

@@ -130,6 +130,17 @@ pub(super) fn configurations(generator: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Where earlier results stand: text, or an object. No type fits both, so that rules do not see them.
+pub(super) fn sources(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 16,
+        "x-kubernetes-list-type": "atomic",
+        "items": {"x-kubernetes-preserve-unknown-fields": true}
+    })
+}
+
 /// Numbers by their names, as many as a status holds.
 pub(super) fn metrics(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

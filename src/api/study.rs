@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, algorithm::is_endless, is_default, one, rules,
+    Algorithm, Duration, History, Parameter, Storage, StudyStatus, Trial, algorithm::is_endless, is_default, one, rules,
 };
 
 /// What to search, how, what each trial runs, and where its files go.
@@ -37,6 +37,10 @@ use super::{
         "(has(self.spec.constraints) ? self.spec.constraints : []) == (has(oldSelf.spec.constraints) ? oldSelf.spec.constraints : [])"
     ),
     validation = locked("algorithm", "self.spec.algorithm == oldSelf.spec.algorithm"),
+    validation = locked(
+        "history",
+        "has(self.spec.history) == has(oldSelf.spec.history) && (!has(self.spec.history) || self.spec.history == oldSelf.spec.history)"
+    ),
     validation = locked("trial", "self.spec.trial == oldSelf.spec.trial"),
     validation = locked(
         "storage",
@@ -91,6 +95,10 @@ pub struct StudySpec {
     #[serde(default)]
     #[schemars(extend("default" = {}))]
     pub algorithm: Algorithm,
+
+    /// What earlier studies found, where the search is to start from that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
 
     /// How many trials may be unfinished at the same time, 1 to 1000. Default 1.
     #[serde(default = "one")]

@@ -65,6 +65,8 @@ pub fn good() -> Vec<Value> {
         json!({"/spec/budget": null, "/spec/algorithm/sampler": {"chain": [{"sampler": {"random": {}}, "trials": 3}]}}),
         json!({"/spec/budget": {"failedTrials": 3}, "/spec/parameters/0": {"name": "lr", "double": {"min": 0, "max": 1, "step": 0.5}}}),
         json!({"/spec/budget": {"duration": "10m"}}),
+        json!({"/spec/history": {"from": ["s3://ml-data/runs/earlier/study_results.csv"]}}),
+        json!({"/spec/history": {"from": ["s3://ml-data/runs/earlier", {"study": "earlier"}]}}),
         json!({"/spec/trial/workflowTemplateRef": {"name": "a.b-c", "clusterScope": true}}),
         json!({"/spec/trial/entrypoint": "fit", "/spec/trial/timeout": "90s", "/spec/trial/priority": i32::MIN}),
         json!({"/spec/trial/metadata": {
@@ -429,6 +431,23 @@ pub fn bad() -> Vec<Case> {
             json!({"/spec/budget": null, "/spec/algorithm/duplicates": "Allow", "/spec/parameters": [{"name": "o", "ordinal": {"values": [1]}}]}),
             "spec.budget",
             "set `trials` or `duration`",
+        ),
+        // Earlier studies.
+        (json!({"/spec/history": {}}), "spec.history.from", "is missing"),
+        (
+            json!({"/spec/history": {"from": []}}),
+            "spec.history.from",
+            "may not be empty",
+        ),
+        (
+            json!({"/spec/history": {"from": vec!["s3://ml-data/a"; 17]}}),
+            "spec.history.from",
+            "at most 16 items",
+        ),
+        (
+            json!({"/spec/history": {"from": "s3://ml-data/a"}}),
+            "spec.history.from",
+            "has to be a list",
         ),
         // The trial.
         (json!({"/spec/trial": null}), "spec.trial", "is missing"),

@@ -92,7 +92,7 @@ fn says_what_an_api_server_does_not() {
         ),
         (
             json!({"/spec/zzz": 4, "/spec/trial/workflowTemplateRef/zzz": 1}),
-            "spec.zzz: unknown field `zzz`: known are `algorithm`, `budget`, `constraints`, `objectives`, `parallelism`, `parameters`, \
+            "spec.zzz: unknown field `zzz`: known are `algorithm`, `budget`, `constraints`, `history`, `objectives`, `parallelism`, `parameters`, \
              `retries`, `shutdown`, `startDeadline`, `storage`, `suspend`, `trial`, `ttlAfterFinished`\n\
              spec.trial.workflowTemplateRef.zzz: unknown field `zzz`: known are `clusterScope`, `name`",
         ),
