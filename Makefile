@@ -63,6 +63,6 @@ target/bench/python/bin/python:
 	python3 -m venv target/bench/python
 	target/bench/python/bin/pip install --quiet numpy coco-experiment matplotlib
 
-## Arbitrary bytes as metrics files; needs a nightly toolchain and cargo-fuzz.
+## Arbitrary bytes as metrics files, or with TARGET=history as tables of earlier studies; needs a nightly toolchain and cargo-fuzz.
 fuzz:
-	cargo +nightly fuzz run metrics -- -max_total_time=$${SECONDS_TO_FUZZ:-60}
+	cargo +nightly fuzz run $${TARGET:-metrics} -- -max_total_time=$${SECONDS_TO_FUZZ:-60}

@@ -73,6 +73,9 @@ struct Validate {
     study: PathBuf,
     #[command(flatten)]
     what: What,
+    /// The folder in which earlier results are looked for: bucket `b` is the folder `b` in it.
+    #[arg(long, value_name = "DIR", default_value = "hyperstudy-data")]
+    data: PathBuf,
 }
 
 impl What {
@@ -114,7 +117,7 @@ impl Cli {
                     }
                 }
             }
-            Command::Validate(Validate { study, what }) => match validate(&study, &what.choice()) {
+            Command::Validate(Validate { study, what, data }) => match validate(&study, &what.choice(), &data) {
                 Ok(summary) => or_fault(io::stdout().write_all(summary.as_bytes()).map_err(|e| e.to_string())),
                 Err(lines) => {
                     lines.iter().for_each(|line| eprintln!("{line}"));

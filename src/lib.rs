@@ -4,6 +4,7 @@ pub mod api;
 pub mod cluster;
 pub mod controller;
 pub mod expr;
+pub mod history;
 pub mod local;
 pub mod metrics;
 pub mod report;

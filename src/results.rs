@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    api::StudySpec,
     metrics::{MAX_BYTES, Report},
     report::{self, Row, StudyReport},
     storage::{Location, StorageError, Store},
@@ -62,13 +63,30 @@ pub async fn reports(
     Ok(known)
 }
 
+/// The table of a study of which nothing else is known, as it would be in its folder, without what trials reported on their way.
+pub fn table(name: &str, uid: &str, spec: &StudySpec, trials: &[Trial]) -> Vec<u8> {
+    let finished = trials.iter().filter(|t| t.is_finished());
+    let rows: Vec<Row<'_>> = finished
+        .map(|t| Row {
+            reports: &[],
+            ..row(t, None)
+        })
+        .collect();
+    report::study_results(&StudyReport {
+        name,
+        uid,
+        spec,
+        trials: &rows,
+    })
+}
+
 /// Each file's name, type and content.
 fn files(study: &Study, snapshot: &Snapshot) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let rows: Vec<Row<'_>> = snapshot
         .trials
         .iter()
         .filter(|t| t.is_finished())
-        .map(|t| row(study, t))
+        .map(|t| row(t, t.status.files.is_none().then(|| study.trial_folder(t.number))))
         .collect();
     let known = StudyReport {
         name: &study.name,
@@ -92,7 +110,7 @@ fn files(study: &Study, snapshot: &Snapshot) -> Vec<(&'static str, &'static str,
     files
 }
 
-fn row<'a>(study: &Study, trial: &'a Trial) -> Row<'a> {
+fn row(trial: &Trial, output_path: Option<String>) -> Row<'_> {
     let status = &trial.status;
     Row {
         number: trial.number,
@@ -102,7 +120,7 @@ fn row<'a>(study: &Study, trial: &'a Trial) -> Row<'a> {
         iteration: status.iteration,
         metrics: &status.metrics,
         reports: &trial.reports,
-        output_path: status.files.is_none().then(|| study.trial_folder(trial.number)),
+        output_path,
         start_time: status.start_time,
         completion_time: status.completion_time,
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The rooms from the bottom up: each uses only those before it. What is not a room (`main.rs`, `cli.rs`) is on top.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "api",
     "expr",
     "space",
@@ -21,6 +21,7 @@ const ROOMS: [&str; 14] = [
     "workflow",
     "storage",
     "results",
+    "history",
     "local",
     "cluster",
     "controller",

@@ -424,9 +424,20 @@ async fn own_credentials_serve_where_a_flag_allows_it() {
     };
     let rule = format!("{}=s3://ml-data/runs", world.study);
     let connector = Connector::new(settings(rule.clone()), |name| Some(name.to_owned()));
-    connect(&connector, &world.client, &world.study, storage.clone(), None)
-        .await
-        .unwrap();
+    let own = connect(&connector, &world.client, &world.study, storage.clone(), None);
+    assert!(own.await.unwrap().is_own);
+    for (namespace, at, is_allowed) in [
+        (world.study.as_str(), "s3://ml-data/runs/a/study_results.csv", true),
+        (&world.study, "s3://ml-data/runs-1/study_results.csv", false),
+        (&world.study, "s3://other-data/runs/a/study_results.csv", false),
+        ("other", "s3://ml-data/runs/a/study_results.csv", false),
+    ] {
+        assert_eq!(
+            connector.may_serve(namespace, &at.parse().unwrap()),
+            is_allowed,
+            "{namespace} {at}"
+        );
+    }
     let connector = Connector::new(settings(rule), |_| None);
     let found = connect(&connector, &world.client, &world.study, storage.clone(), None).await;
     assert_obstacle(found, "CredentialsMissing", &["AWS_ACCESS_KEY_ID"]);

@@ -8,6 +8,8 @@ mod support;
 mod basics;
 #[path = "controller/deletion.rs"]
 mod deletion;
+#[path = "controller/history.rs"]
+mod history;
 #[path = "controller/kills.rs"]
 mod kills;
 #[path = "controller/life.rs"]

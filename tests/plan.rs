@@ -1,6 +1,8 @@
 //! The plan's properties, on simulated worlds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity)]
+#[path = "plan/earlier.rs"]
+mod earlier;
 #[path = "support/world.rs"]
 mod world;
 
@@ -16,6 +18,15 @@ use world::World;
 
 /// A spec with everything that decides about the course of a study.
 fn spec() -> impl Strategy<Value = Value> {
+    (without_history(), any::<bool>()).prop_map(|(mut spec, has_history)| {
+        if has_history {
+            spec["history"] = json!({"from": ["s3://bucket/runs/earlier"]});
+        }
+        spec
+    })
+}
+
+fn without_history() -> impl Strategy<Value = Value> {
     let sampler = prop_oneof![
         Just(json!({"random": {}})),
         Just(json!({"grid": {"pointsPerParameter": 3}})),

@@ -14,6 +14,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A command that takes a moment and reports `x`.
 const QUICK: &str = r#"echo "{\"loss\": "${parameters.x}} > ${trial.outputDir}/metrics.json"#;
 
+#[path = "run/history.rs"]
+mod history;
+
 struct Place {
     dir: tempfile::TempDir,
 }

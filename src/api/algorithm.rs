@@ -106,6 +106,9 @@ macro_rules! define {
             )*
         }
 
+        /// The names of all samplers that are no chain.
+        const NAMES: &[&str] = &[$($name),*];
+
         impl From<&Sampler> for StageSampler {
             /// All but the chain.
             fn from(sampler: &Sampler) -> Self {
@@ -116,10 +119,21 @@ macro_rules! define {
 }
 samplers!(define);
 
-/// The rule that of these fields at most one is set; the schema's `minProperties` wants one.
+/// The sampler that the API server's rules do not see: what holds untyped JSON has no type there.
+const UNSEEN: &str = "list";
+
+/// The rule that of these fields at most one is set, as far as rules see them; the schema's `minProperties` and `maxProperties` want exactly one of all.
 fn one(names: &[&str], message: &str) -> Rule {
-    let has: Vec<String> = names.iter().map(|name| format!("has(self.{name})")).collect();
+    let seen = names.iter().filter(|name| **name != UNSEEN);
+    let has: Vec<String> = seen.map(|name| format!("has(self.{name})")).collect();
     Rule::new(format!("[{}].filter(x, x).size() <= 1", has.join(", "))).message(message)
+}
+
+/// As CEL: whether `sampler`, which is not a chain, may go on for ever.
+pub(super) fn is_endless(sampler: &str) -> String {
+    let endless = NAMES.iter().filter(|name| !["grid", UNSEEN].contains(name));
+    let has: Vec<String> = endless.map(|name| format!("has({sampler}.{name})")).collect();
+    has.join(" || ")
 }
 
 /// One sampler of a chain.
@@ -189,9 +203,9 @@ pub struct CmaEsSampler {
     #[schemars(range(min = 4, max = 10_000))]
     pub population_size: Option<u32>,
 
-    /// The standard deviation of the first generation, as a part of each parameter's range, above 0 to 1. Default 0.2.
+    /// The standard deviation of the first generation, as a part of each parameter's range, 0.0001 to 1. Default 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0001, max = 1.0))]
+    #[x_kube(validation = rules::PART)]
     pub sigma: Option<f64>,
 }
 

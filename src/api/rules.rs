@@ -70,6 +70,12 @@ pub(super) const NUMBER: Text = (
     "a number here lies between -1e300 and 1e300",
 );
 
+/// A part of a range that is not nothing. No `minimum`: the API server compares `0` with the whole part of it.
+pub(super) const PART: Text = (
+    "self >= 0.0001 && self <= 1.0",
+    "a part of a range lies between 0.0001 and 1",
+);
+
 /// Keys of labels and annotations.
 pub(super) const METADATA_KEYS: Text = (
     r"self.all(k, k.matches(r'^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
@@ -121,6 +127,17 @@ pub(super) fn configurations(generator: &mut SchemaGenerator) -> Schema {
         "maxItems": 10000,
         "x-kubernetes-list-type": "atomic",
         "items": configuration(generator)
+    })
+}
+
+/// Where earlier results stand: text, or an object. No type fits both, so that rules do not see them.
+pub(super) fn sources(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 16,
+        "x-kubernetes-list-type": "atomic",
+        "items": {"x-kubernetes-preserve-unknown-fields": true}
     })
 }
 

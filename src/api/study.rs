@@ -7,7 +7,9 @@ use kube::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, is_default, one, rules};
+use super::{
+    Algorithm, Duration, History, Parameter, Storage, StudyStatus, Trial, algorithm::is_endless, is_default, one, rules,
+};
 
 /// What to search, how, what each trial runs, and where its files go.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,10 @@ use super::{Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, is_defa
         "(has(self.spec.constraints) ? self.spec.constraints : []) == (has(oldSelf.spec.constraints) ? oldSelf.spec.constraints : [])"
     ),
     validation = locked("algorithm", "self.spec.algorithm == oldSelf.spec.algorithm"),
+    validation = locked(
+        "history",
+        "has(self.spec.history) == has(oldSelf.spec.history) && (!has(self.spec.history) || self.spec.history == oldSelf.spec.history)"
+    ),
     validation = locked("trial", "self.spec.trial == oldSelf.spec.trial"),
     validation = locked(
         "storage",
@@ -56,7 +62,7 @@ use super::{Algorithm, Duration, Parameter, Storage, StudyStatus, Trial, is_defa
 )]
 #[schemars(extend("required" = ["objectives", "parameters", "storage", "trial"]))]
 #[x_kube(
-    validation = Rule::new(BOUNDED)
+    validation = Rule::new(bounded())
         .message("only `grid`, `list` and chains of them end by themselves here: set `trials` or `duration`")
         .field_path(".budget")
         .reason(Reason::FieldValueRequired),
@@ -89,6 +95,10 @@ pub struct StudySpec {
     #[serde(default)]
     #[schemars(extend("default" = {}))]
     pub algorithm: Algorithm,
+
+    /// What earlier studies found, where the search is to start from that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
 
     /// How many trials may be unfinished at the same time, 1 to 1000. Default 1.
     #[serde(default = "one")]
@@ -132,11 +142,15 @@ pub struct StudySpec {
 
 /// The rule that a study has an end: a sampler that goes on for ever needs a budget where the space may be infinite, which the
 /// schema can tell of a `double` without step, or where configurations may be run twice.
-const BOUNDED: &str = "(has(self.budget) && (has(self.budget.trials) || has(self.budget.duration))) \
-     || (has(self.algorithm) && has(self.algorithm.sampler) && (has(self.algorithm.sampler.grid) || has(self.algorithm.sampler.list) \
-     || (has(self.algorithm.sampler.chain) \
-     && self.algorithm.sampler.chain.all(s, has(s.trials) || has(s.sampler.grid) || has(s.sampler.list))))) \
-     || !((has(self.algorithm) && self.algorithm.duplicates == 'Allow') || self.parameters.exists(p, has(p.double) && !has(p.double.step)))";
+fn bounded() -> String {
+    let (alone, stage) = (is_endless("self.algorithm.sampler"), is_endless("s.sampler"));
+    format!(
+        "(has(self.budget) && (has(self.budget.trials) || has(self.budget.duration))) \
+         || (has(self.algorithm.sampler) && !({alone} || (has(self.algorithm.sampler.chain) \
+         && self.algorithm.sampler.chain.exists(s, !has(s.trials) && ({stage}))))) \
+         || !(self.algorithm.duplicates == 'Allow' || self.parameters.exists(p, has(p.double) && !has(p.double.step)))"
+    )
+}
 
 /// The rule about a study's name, which is at the root because only there CEL sees it.
 fn name_rule() -> Rule {

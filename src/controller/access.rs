@@ -66,6 +66,7 @@ impl Attendance {
                 template: None,
                 store: None,
                 makes_bucket: false,
+                is_own: false,
                 obstacle: None,
                 at: now,
             };
@@ -121,6 +122,7 @@ impl Attendance {
         {
             // What runs can still be read with what was good before.
             access.store = before.store.clone();
+            access.is_own = before.is_own;
         }
         self.check_folder(context, entry, study, &access).await;
         entry.state().snapshot.notice = access.template.as_ref().and_then(Template::notice);

@@ -72,6 +72,8 @@ pub struct Access {
     pub store: Option<Store>,
     /// Whether its bucket is made where it is missing.
     pub makes_bucket: bool,
+    /// Whether the server is asked with the controller's own credentials.
+    pub is_own: bool,
     /// What is in the way.
     pub obstacle: Option<Obstacle>,
     /// When that was found.
@@ -112,6 +114,7 @@ impl Access {
         Self {
             template,
             makes_bucket: connection.as_ref().is_some_and(|c| c.create_bucket),
+            is_own: connection.as_ref().is_some_and(|c| c.is_own),
             store: connection.map(|c| c.store),
             obstacle: missing.or(closed).or(busy),
             at: (context.clock)(),

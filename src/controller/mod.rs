@@ -4,6 +4,7 @@
 
 mod access;
 pub mod context;
+mod history;
 pub mod http;
 pub mod logging;
 mod run;

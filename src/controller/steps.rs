@@ -6,6 +6,7 @@ use kube::Resource;
 
 use super::{
     context::{Access, Context, Trouble},
+    history,
     trial::{self, TrialWork},
 };
 use crate::{
@@ -81,6 +82,7 @@ async fn apply_to_study(
 ) -> Result<(), Trouble> {
     match action {
         Action::ClaimFolder => claim(context, entry, study, access).await?,
+        Action::ReadHistory => history::read(context, entry, study, access).await?,
         Action::CreateTrial {
             number,
             parameters,
@@ -185,7 +187,11 @@ pub fn folder(study: &Study) -> Result<Location, StorageError> {
     address.parse().map_err(|_| StorageError::BadName { at: address })
 }
 
-fn store(access: &Access) -> Result<&Store, Trouble> {
+/// The study's S3 server.
+///
+/// # Errors
+/// There is no access to it.
+pub fn store(access: &Access) -> Result<&Store, Trouble> {
     let why = || access.obstacle.as_ref().map_or_else(String::new, |o| o.message.clone());
     access.store.as_ref().ok_or_else(|| Trouble::NoStore(why()))
 }

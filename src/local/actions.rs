@@ -1,6 +1,6 @@
 //! The effects: each of a plan's actions done once.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -14,10 +14,11 @@ use super::{
 };
 use crate::{
     api::{self, TrialStatus},
+    history::{self, HistoryError, Recorded},
     metrics::{MAX_BYTES, MetricsError},
     results,
     storage::{ClaimError, Location, Owner, StorageError},
-    study::{self, Action, Failure, Folder, Run, RunState},
+    study::{self, Action, Failure, Folder, Memory, Run, RunState},
 };
 
 impl Runner {
@@ -25,6 +26,7 @@ impl Runner {
     pub(super) async fn apply(&mut self, action: Action, now: Timestamp) -> Result<bool, RunError> {
         match action {
             Action::ClaimFolder => self.claim(now).await?,
+            Action::ReadHistory => self.read_history(now).await?,
             Action::CreateTrial {
                 number,
                 parameters,
@@ -136,6 +138,38 @@ impl Runner {
                 self.ledger
                     .set_folder(Folder::Refused("FolderRefused".to_owned(), message));
             }
+        }
+        Ok(())
+    }
+
+    /// Finds out what earlier studies found: as it is recorded, or from the sources.
+    async fn read_history(&mut self, now: Timestamp) -> Result<(), RunError> {
+        let (store, folder, study) = (&self.store, &self.folder, &self.study);
+        let is_new = self.ledger.snapshot().last_number() == 0;
+        let mut is_told = false;
+        let found = match history::recorded(store, folder, study, is_new).await {
+            Ok(Recorded::Not(before)) => match self.sources.gather(study) {
+                Ok(earlier) => {
+                    is_told = true;
+                    history::record(store, folder, study, &earlier, before.as_ref()).await
+                }
+                Err(error) => Err(error),
+            },
+            Ok(Recorded::Here(earlier)) => Ok(earlier),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(earlier) => {
+                if is_told {
+                    self.view.insist(&format!("history: {}", earlier.note));
+                }
+                self.ledger.storage_mut().worked();
+                self.ledger.set_memory(Memory::Known(Arc::new(earlier)));
+            }
+            Err(HistoryError::Storage(error)) => {
+                self.noted(Err::<(), _>(error), now)?;
+            }
+            Err(other) => return Err(RunError::Fault(other.to_string())),
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     api::{StudyStatus, TrialStatus},
     space::Space,
-    study::{Folder, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written},
+    study::{Folder, Memory, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written},
 };
 
 /// A study's journal and the snapshot that follows from it.
@@ -139,6 +139,11 @@ impl Ledger {
             .into_iter()
             .filter(|r| !self.state.decided.contains(&r.request.uid));
         self.state.snapshot.requests = open.collect();
+    }
+
+    /// Notes what earlier studies found.
+    pub fn set_memory(&mut self, memory: Memory) {
+        self.state.snapshot.memory = memory;
     }
 
     /// Notes whose the study's folder is.

@@ -10,6 +10,7 @@ pub mod entry;
 pub mod environment;
 mod error;
 mod health;
+mod history;
 pub mod journal;
 pub mod layout;
 pub mod ledger;

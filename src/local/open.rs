@@ -9,6 +9,7 @@ use super::{
     entry::{Entry, StudyEntry},
     environment::{Environment, S3},
     error::RunError,
+    history::Places,
     layout::Layout,
     ledger::Ledger,
     load::{self, Checked, Choice, Loaded},
@@ -60,6 +61,11 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         .map_err(|e| refuse(vec![format!("spec.storage.outputPath: {e}")]))?;
 
     let layout = Layout::new(&options.data, &loaded.name)?;
+    let sources = Places::new(&layout.data, &options.study);
+    if !layout.journal().exists() {
+        // Said before anything is begun; what counts is read once the folder is the study's own.
+        sources.gather(&fresh).map_err(|e| refuse(vec![e.to_string()]))?;
+    }
     let _lock = layout.prepare()?;
     let mut ledger = Ledger::open(&layout.journal(), &fresh.space)?;
     let is_new = ledger.study().is_none();
@@ -109,6 +115,7 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         environment,
         view,
         attempts,
+        sources,
     };
     let result = runner.run().await;
     if is_new && matches!(result, Err(RunError::BadRequest(_))) {

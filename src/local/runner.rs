@@ -12,6 +12,7 @@ use super::{
     attempt::{Prepared, Program},
     environment::Environment,
     error::{RunError, exit},
+    history,
     layout::Layout,
     ledger::Ledger,
     process::Order,
@@ -38,6 +39,8 @@ pub(super) struct Runner {
     pub environment: Environment,
     pub view: View,
     pub attempts: Attempts,
+    /// Where earlier studies' results are.
+    pub sources: history::Places,
 }
 
 /// The attempts whose processes run.

@@ -5,6 +5,7 @@ use std::{fmt::Write, path::Path};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{
+    history::Places,
     load::{self, Choice},
     wording,
 };
@@ -12,7 +13,7 @@ use crate::{
     api::{FieldErrors, Origin},
     sampler::{Context, Observation, Outcome, Suggestion},
     space::Config,
-    study::{Request, Study},
+    study::{Earlier, Request, Study},
 };
 
 /// How many configurations are shown.
@@ -22,11 +23,12 @@ const SHOWN: usize = 5;
 const NOTHING_PROPOSED: &str = "spec.constraints: they hold for so few configurations that the sampler finds none: loosen one, narrow the parameters to \
      where they hold, or give the configurations with the sampler `list`";
 
-/// Checks the study's file at `path` and, where one is given, what its trials are to run. Gives a summary for people.
+/// Checks the study's file at `path` and, where one is given, what its trials are to run. Gives a summary for people. What it starts from is looked
+/// for on this machine, in the data folder `data` where it is in S3.
 ///
 /// # Errors
 /// Everything that is wrong, one line each.
-pub fn validate(path: &Path, choice: &Choice) -> Result<String, Vec<String>> {
+pub fn validate(path: &Path, choice: &Choice, data: &Path) -> Result<String, Vec<String>> {
     let mut warnings = Vec::new();
     let (loaded, study) = if matches!(choice, Choice::None) {
         load::check_study(path)?
@@ -35,7 +37,14 @@ pub fn validate(path: &Path, choice: &Choice) -> Result<String, Vec<String>> {
         warnings.extend(checked.program.warnings().iter().map(ToString::to_string));
         (checked.loaded, checked.study)
     };
-    let first = first(&study);
+    let (earlier, history) = match Places::new(data, path).gather(&study) {
+        Ok(earlier) => {
+            let note = format!("history: {}", earlier.note);
+            (earlier, note)
+        }
+        Err(error) => (Earlier::default(), format!("history: not read here: {error}")),
+    };
+    let first = first(&study, &earlier);
     let mut wrong: Vec<String> = loaded.requests.iter().flat_map(|r| outside(&study, r)).collect();
     if first.is_empty() {
         wrong.push(NOTHING_PROPOSED.to_owned());
@@ -46,6 +55,9 @@ pub fn validate(path: &Path, choice: &Choice) -> Result<String, Vec<String>> {
     let mut text = format!("{} is valid: {}\n", study.name, extent(&study));
     for warning in warnings {
         let _ = writeln!(text, "warning: {warning}");
+    }
+    if !study.history.is_empty() {
+        let _ = writeln!(text, "{history}");
     }
     if study.spec.algorithm.seed.is_none() {
         text.push_str(
@@ -92,11 +104,14 @@ fn extent(study: &Study) -> String {
 }
 
 /// What the sampler proposes first, as long as no trial has finished.
-fn first(study: &Study) -> Vec<(Config, Origin)> {
+fn first(study: &Study, earlier: &Earlier) -> Vec<(Config, Origin)> {
     let mut made: Vec<(Config, Origin)> = Vec::new();
     let most = study.spec.budget.trials.map_or(SHOWN, |most| SHOWN.min(most as usize));
     while made.len() < most {
-        let history: Vec<Observation<'_>> = (1..).zip(&made).map(observation).collect();
+        let history: Vec<Observation<'_>> = earlier
+            .observations(study)
+            .chain((1..).zip(&made).map(observation))
+            .collect();
         let context = Context {
             space: &study.space,
             seed: study.seed,

@@ -104,6 +104,28 @@ impl Objective {
         self.target.is_some_and(|target| self.loss(value) <= self.loss(target))
     }
 
+    /// The metrics that it is made of.
+    pub fn metrics(&self) -> Vec<&str> {
+        match &self.source {
+            Source::Metric(key) => vec![key],
+            Source::Value(formula) => formula
+                .expression
+                .fields_of("metrics")
+                .iter()
+                .map(String::as_str)
+                .collect(),
+        }
+    }
+
+    /// The value over the numbers of one report; `None` where it is not finite or not there.
+    pub fn over(&self, metrics: &BTreeMap<String, f64>) -> Option<f64> {
+        let value = match &self.source {
+            Source::Metric(key) => metrics.get(key).copied(),
+            Source::Value(formula) => formula.evaluate(metrics).ok(),
+        };
+        value.filter(|value| value.is_finite())
+    }
+
     /// Reads the metrics file of a trial that ended by itself.
     ///
     /// # Errors

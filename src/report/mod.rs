@@ -4,9 +4,11 @@
 
 mod chart;
 mod columns;
+mod history;
 mod html;
 mod json;
 mod parcoords;
+mod record;
 mod reread;
 mod rows;
 
@@ -19,8 +21,10 @@ use crate::{
     metrics,
 };
 
+pub use history::{Found, TableError, results_of};
 pub use html::report;
 pub use json::{best_result, study_config};
+pub use record::{Record, RecordError};
 pub use reread::intermediate_reports;
 pub use rows::study_results;
 
@@ -30,6 +34,8 @@ pub const RESULTS_CSV: &str = "study_results.csv";
 pub const BEST_JSON: &str = "best_result.json";
 /// See [`study_config`].
 pub const CONFIG_JSON: &str = "study_config.json";
+/// See [`Record`].
+pub const HISTORY_JSON: &str = "history.json";
 /// See [`report`].
 pub const REPORT_HTML: &str = "report.html";
 

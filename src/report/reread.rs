@@ -40,7 +40,7 @@ pub fn intermediate_reports(csv: &[u8], parameters: usize) -> BTreeMap<u32, Vec<
 }
 
 /// The metric that a column is of: `metric.` stands in front of names that were taken.
-fn metric<'a>(column: &'a str, taken: &BTreeSet<&str>) -> &'a str {
+pub(super) fn metric<'a>(column: &'a str, taken: &BTreeSet<&str>) -> &'a str {
     let mut name = column;
     while let Some(rest) = name.strip_prefix("metric.") {
         name = rest;

@@ -24,7 +24,6 @@ const START: u32 = 3;
 /// What is chosen from.
 #[derive(Debug)]
 struct Auto {
-    name: Name,
     random: Box<dyn Sampler>,
     sobol: Option<Box<dyn Sampler>>,
     gaussian_process: Option<Box<dyn Sampler>>,
@@ -38,7 +37,6 @@ impl Settings for AutoSampler {
         let has_sequence = space.dimensions() <= MOST_DIMENSIONS;
         let startup_trials = Some(1);
         Ok(Box::new(Auto {
-            name,
             random: RandomSampler {}.build(name, space)?,
             sobol: has_sequence.then(|| SobolSampler {}.build(name, space)).transpose()?,
             gaussian_process: has_sequence

@@ -4,6 +4,7 @@ use super::{
     Name, Sampler, Settings,
     chain::{Chain, Stage},
     defaults::Defaults,
+    earlier::WithEarlier,
 };
 use crate::{
     api::{Algorithm, AutoSampler, ChainStage, Duplicates, FieldErrors, StageSampler, samplers},
@@ -32,7 +33,7 @@ pub fn compile(algorithm: &Algorithm, space: &Space) -> Result<Box<dyn Sampler>,
             (single(&auto, None, space, duplicates), Some(auto))
         }
         None => (single(&alone, None, space, duplicates), Some(alone)),
-        Some(_) if alone != StageSampler::default() => (Err(choose(&[&NAMES[..], &["chain"]].concat())), None),
+        Some(_) if alone != StageSampler::default() => (Err(choose(&[NAMES, &["chain"]].concat())), None),
         Some(stages) => (
             chain(stages, space, duplicates),
             stages.first().map(|stage| stage.sampler.clone()),
@@ -48,6 +49,20 @@ pub fn compile(algorithm: &Algorithm, space: &Space) -> Result<Box<dyn Sampler>,
             Box::new(Defaults { config, then: sampler })
         }
         _ => sampler,
+    })
+}
+
+/// `then`, which [`compile`] made of `spec`, for a study that starts from earlier ones: the best of those is run once more first, but where `spec`
+/// (of a chain, its first stage) is `grid` or `list`.
+pub fn with_earlier(spec: &api::Sampler, then: Box<dyn Sampler>) -> Box<dyn Sampler> {
+    let first = spec.chain.as_deref().and_then(<[_]>::first).map(|stage| &stage.sampler);
+    let names_all = match first {
+        Some(first) => first.grid.is_some() || first.list.is_some(),
+        None => spec.grid.is_some() || spec.list.is_some(),
+    };
+    Box::new(WithEarlier {
+        repeats: !names_all,
+        then,
     })
 }
 

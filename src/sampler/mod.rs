@@ -7,6 +7,7 @@ mod chain;
 mod cma_es;
 mod compile;
 mod defaults;
+mod earlier;
 mod gaussian_process;
 mod genetic;
 mod grid;
@@ -19,7 +20,7 @@ mod tests;
 mod tpe;
 mod unused;
 
-pub use compile::compile;
+pub use compile::{compile, with_earlier};
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use sha2::{Digest, Sha256};

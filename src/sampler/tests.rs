@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod earlier;
 mod properties;
 
 use serde_json::{Value, json};
@@ -319,7 +320,6 @@ fn settings_that_make_no_sense_are_refused() {
         .collect();
     let many = space(&format!("[{}]", many.join(", ")), &[]);
     for (space, spec, message) in [
-        (&wide, json!({}), "sampler: choose exactly one of `random`, `grid`"),
         (
             &wide,
             json!({"random": {}, "grid": {}}),

@@ -134,6 +134,15 @@ impl Space {
         self.configure(|_| slots.next().copied().unwrap_or(Slot::Inactive))
     }
 
+    /// Whether every parameter that is active by its condition has a value in `config`: what an earlier study ran may lack some.
+    pub fn is_complete(&self, config: &Config) -> bool {
+        let condition = |slot: usize| self.conditions.iter().find(|(with, _)| *with == slot);
+        config.0.len() == self.axes.len()
+            && config.0.iter().enumerate().all(|(at, slot)| {
+                slot.is_active() || condition(at).is_some_and(|(_, condition)| !self.holds(condition, &config.0))
+            })
+    }
+
     /// A configuration from a value for each slot, in order; conditions decide what is inactive.
     fn configure(&self, value: impl FnMut(&Axis) -> Slot) -> Config {
         let mut slots: Box<[Slot]> = self.axes.iter().map(value).collect();

@@ -81,6 +81,11 @@ impl Space {
         }
     }
 
+    /// The value of the parameter with that slot; `None` where it is not one of its values.
+    pub fn value_of(&self, slot: usize, value: &Value) -> Option<Slot> {
+        self.axes.get(slot)?.parse(value)
+    }
+
     /// The slot of the parameter with that name.
     pub fn slot(&self, name: &str) -> Option<usize> {
         let at = self

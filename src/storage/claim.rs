@@ -10,7 +10,8 @@ use super::{
 /// The object in a study's folder that says whose it is.
 const OWNER: &str = ".owner";
 /// The result files, which a new owner may remove.
-const RESULTS: [&str; 4] = [
+const RESULTS: [&str; 5] = [
+    "history.json",
     "study_config.json",
     "study_results.csv",
     "best_result.json",

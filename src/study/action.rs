@@ -30,6 +30,8 @@ pub struct Step {
 pub enum Action {
     /// Make the study's folder its own, or find out why that cannot be.
     ClaimFolder,
+    /// Find out what earlier studies found, and record it in the study's folder, unless that was done.
+    ReadHistory,
     /// Create a trial with this number; fails harmlessly where it exists.
     CreateTrial {
         /// Its number.

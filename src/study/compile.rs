@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::arguments::{Arguments, StudyFacts, TrialFacts};
+use super::{
+    arguments::{Arguments, StudyFacts, TrialFacts},
+    earlier::{self, Source},
+};
 use crate::{
     api::{FieldErrors, ParameterMap, StudySpec},
     metrics::Objective,
@@ -56,6 +59,8 @@ pub struct Study {
     pub sampler: Box<dyn Sampler>,
     /// What makes one trial better than another.
     pub objective: Objective,
+    /// Where what earlier studies found stands.
+    pub history: Vec<Source>,
     /// What is passed to the template.
     pub arguments: Arguments,
     /// What all random choices follow from.
@@ -78,6 +83,14 @@ impl Study {
                 errors.push(format!("spec.storage.{field}"), message);
             }
         }
+        let is_local = trial_fields.contains(&"outputDir");
+        let history = earlier::sources(
+            spec.history.as_ref(),
+            &identity.name,
+            &folder(&identity.name, &spec),
+            is_local,
+        );
+        let history = keep(&mut errors, "", history);
         let objective = match &*spec.objectives {
             [only] => keep(&mut errors, "spec.objectives[0]", Objective::compile(only)),
             _ => {
@@ -88,6 +101,10 @@ impl Study {
         let space = keep(&mut errors, "spec", Space::compile(&spec.parameters, &spec.constraints));
         let parts = space.and_then(|space| {
             let algorithm = sampler::compile(&spec.algorithm, &space);
+            let algorithm = algorithm.map(|then| match &spec.history {
+                Some(_) => sampler::with_earlier(&spec.algorithm.sampler, then),
+                None => then,
+            });
             let sampler = keep(&mut errors, "spec.algorithm", algorithm);
             let arguments = Arguments::compile(&spec.trial.arguments.parameters, &space, trial_fields);
             let arguments = keep(&mut errors, "", arguments);
@@ -106,8 +123,8 @@ impl Study {
             Some((space, sampler?, arguments?))
         });
         let seed = sampler::seed(spec.algorithm.seed, &identity.uid);
-        match (objective, parts) {
-            (Some(objective), Some((space, sampler, arguments))) => errors.or_ok(Self {
+        match (objective, parts, history) {
+            (Some(objective), Some((space, sampler, arguments)), Some(history)) => errors.or_ok(Self {
                 name: identity.name,
                 namespace: identity.namespace,
                 uid: identity.uid,
@@ -118,6 +135,7 @@ impl Study {
                 space,
                 sampler,
                 objective,
+                history,
                 arguments,
                 seed,
             }),

@@ -7,6 +7,7 @@
 mod action;
 pub mod arguments;
 mod compile;
+mod earlier;
 mod ending;
 mod plan;
 mod proposals;
@@ -19,6 +20,7 @@ mod unusable;
 
 pub use action::{Action, Plan, Requirement, Step};
 pub use compile::{DEFAULT_OUTPUT_PATH, Identity, Study};
+pub use earlier::{Counts, Earlier, MOST_EARLIER, Memory, Past, Source, kept, table_of};
 pub use ending::Ending;
 pub use plan::{has_deletions, plan};
 pub use ranking::Ranking;
@@ -37,6 +39,9 @@ pub const STORAGE_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long a run may last beyond its time-out before it is ended from here.
 const TIMEOUT_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often earlier results that cannot be read are tried again.
+pub const HISTORY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How many preemptions of a trial cost no retry.
 pub const FREE_PREEMPTIONS: u32 = 10;

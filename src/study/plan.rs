@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{
-    Action, Ending, Folder, Owner, Plan, RESULTS_INTERVAL, Ranking, Requirement, STORAGE_PATIENCE, Snapshot, Step,
-    Study, TOP, ending, proposals, retention, status,
+    Action, Ending, Folder, Memory, Owner, Plan, RESULTS_INTERVAL, Ranking, Requirement, STORAGE_PATIENCE, Snapshot,
+    Step, Study, TOP, ending, proposals, retention, status,
     trial::{self, Wish},
 };
 use crate::api::{OnDelete, StudyPhase};
@@ -17,7 +17,8 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let mut alarm = Alarm::new(now);
     let storage_works = !alarm.is_ahead(snapshot.storage.retry_at);
     let is_clear = !study.spec.suspend && snapshot.obstacle.is_none();
-    let may_start = is_clear && snapshot.folder == Folder::Claimed && storage_works;
+    let knows_history = study.history.is_empty() || snapshot.earlier().is_some();
+    let may_start = is_clear && snapshot.folder == Folder::Claimed && storage_works && knows_history;
     let was_over = snapshot.was_over();
 
     let mut steps = Vec::new();
@@ -27,7 +28,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
         // It ran out of configurations; a trial that a person deletes afterwards does not bring it back to life.
         ending = Some(Ending::Exhausted);
     }
-    if ending.is_none() && snapshot.is_complete() {
+    if ending.is_none() && snapshot.is_complete() && knows_history {
         // Asked even if nothing may start now: a study that has nothing left to propose stays finished whatever else happens.
         let proposed = proposals::propose(study, snapshot, &open);
         ending = proposed.exhausted.then_some(Ending::Exhausted);
@@ -39,6 +40,19 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let claim = Claim::of(study, snapshot, is_clear && ending.is_none(), !deletions.is_empty());
     if claim.is_wanted && storage_works {
         steps.push(free(Action::ClaimFolder));
+    }
+    if !knows_history && is_clear && ending.is_none() && snapshot.folder == Folder::Claimed {
+        let retry_at = match &snapshot.memory {
+            Memory::Unreadable(_, retry_at) => Some(*retry_at),
+            Memory::Unread | Memory::Known(_) => None,
+        };
+        if !alarm.is_ahead(retry_at) && storage_works {
+            let requires = vec![Requirement::Generation(study.generation), Requirement::OwnsFolder];
+            steps.push(Step {
+                action: Action::ReadHistory,
+                requires,
+            });
+        }
     }
     let wish = Wish { ending, may_start, now };
     let unfinished = || snapshot.trials.iter().filter(|t| !t.is_finished());

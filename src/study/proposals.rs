@@ -54,8 +54,8 @@ pub(super) fn settle_requests<'a>(
     (steps, open)
 }
 
-/// The trials as samplers see them.
-fn history<'a>(study: &Study, snapshot: &'a Snapshot) -> Vec<Observation<'a>> {
+/// What earlier studies found, then the trials, as samplers see them.
+fn history<'a>(study: &'a Study, snapshot: &'a Snapshot) -> Vec<Observation<'a>> {
     let observe = |t: &'a Trial| {
         let outcome = match (t.objective(), t.status.phase) {
             (Some(value), _) => Outcome::Value(study.objective.loss(value)),
@@ -69,7 +69,11 @@ fn history<'a>(study: &Study, snapshot: &'a Snapshot) -> Vec<Observation<'a>> {
             outcome,
         })
     };
-    snapshot.trials.iter().filter_map(observe).collect()
+    let earlier = snapshot.earlier().into_iter();
+    earlier
+        .flat_map(|earlier| earlier.observations(study))
+        .chain(snapshot.trials.iter().filter_map(observe))
+        .collect()
 }
 
 /// The trials to create now.

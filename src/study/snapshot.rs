@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
+use super::{Earlier, Memory};
 use crate::{
     api::{Origin, ParameterMap, RequestRef, StudyStatus, TrialPhase, TrialStatus},
     metrics::{MetricsError, Reading, Report},
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub written: Option<Written>,
     /// How the Workflow that owns the study stands, where one does.
     pub owner: Owner,
+    /// What earlier studies found, where the study starts from that.
+    pub memory: Memory,
 }
 
 /// How the Workflow that owns a study stands.
@@ -72,6 +75,14 @@ impl Snapshot {
     /// Whether the study is over as far as its status tells. A trial that the status does not know of has opened it again, even if nothing else of that was recorded yet.
     pub fn was_over(&self) -> bool {
         self.status.phase.is_finished() && self.last_number() == self.status.last_number
+    }
+
+    /// What earlier studies found, where that is known.
+    pub fn earlier(&self) -> Option<&Earlier> {
+        match &self.memory {
+            Memory::Known(earlier) => Some(earlier),
+            Memory::Unread | Memory::Unreadable(..) => None,
+        }
     }
 
     /// The highest number that was ever used, 0 where none was.

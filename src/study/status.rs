@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{Ending, Folder, Ranking, Snapshot, Study, TOP, Trial, Written, bounded, ending::later};
+use super::{Ending, Folder, Memory, Ranking, Snapshot, Study, TOP, Trial, Written, bounded, ending::later};
 use crate::api::{
     BestTrial, Duration, Files, Idle, RankedTrial, ResultPaths, StudyPhase, StudySpec, StudyStatus, TrialCounts,
     TrialPhase,
@@ -169,12 +169,17 @@ fn results(study: &Study, ranking: &Ranking, written: Written) -> ResultPaths {
 }
 
 fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase: StudyPhase) -> Vec<Condition> {
+    let before = &snapshot.status.conditions;
+    let said = before.iter().find(|c| c.type_ == "Ready" && c.status == "True");
     let ready = match (
         &snapshot.folder,
         snapshot.obstacle.as_ref().or(snapshot.refusal.as_ref()),
     ) {
         (_, Some((reason, message))) => (false, reason.as_str(), message.clone()),
         (Folder::Refused(reason, message), None) => (false, reason.as_str(), message.clone()),
+        (Folder::Claimed, None) if let Memory::Unreadable(message, _) = &snapshot.memory => {
+            (false, "HistoryUnreadable", message.clone())
+        }
         (Folder::Unclaimed, None) if snapshot.storage.failing_since.is_some() => {
             (false, "StorageUnavailable", snapshot.storage.message.clone())
         }
@@ -182,7 +187,14 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
         _ => {
             let notice = snapshot.notice.as_ref().filter(|_| !phase.is_finished());
             let notice = notice.map_or_else(String::new, |n| format!("; {n}"));
-            (true, "Ready", format!("nothing is in the way of trials{notice}"))
+            let earlier = snapshot.earlier().map(|earlier| &earlier.note);
+            let earlier = earlier.map_or_else(String::new, |note| format!("; history: {note}"));
+            let message = match said {
+                // Until a program that has just begun knows it again, what the one before said of it stays.
+                Some(said) if !study.history.is_empty() && snapshot.memory == Memory::Unread => said.message.clone(),
+                _ => format!("nothing is in the way of trials{notice}{earlier}"),
+            };
+            (true, "Ready", message)
         }
     };
     let suspended = match phase == StudyPhase::Suspended {
@@ -193,7 +205,6 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
         ),
         false => (false, "NotSuspended", String::new()),
     };
-    let before = &snapshot.status.conditions;
     let recorded = before
         .iter()
         .find(|c| c.type_ == "Complete")

@@ -47,6 +47,12 @@ impl Session {
             .or_insert_with(|| json!([{"metric": "value", "goal": "Minimize"}]));
         let is_limited = spec.get("budget").is_some_and(|budget| budget.get("trials").is_some());
         let (spec, mut errors) = read(spec)?;
+        if spec.history.is_some() {
+            errors.push(
+                "history",
+                "is not read here: tell what earlier studies found with `observe`",
+            );
+        }
         let compiled = compile(&spec).map_err(|wrong| {
             // What the schema has complained about is not said twice.
             let new: Vec<FieldError> = wrong.0.into_iter().filter(|error| !errors.covers(error)).collect();

@@ -157,7 +157,14 @@ fn unknown_keys_and_wrong_settings_are_named() {
             json!({"algorithm": {"sampler": {"grid": {}}}}),
             "algorithm.sampler.grid.pointsPerParameter: is missing: `x` has",
         ),
-        (json!({"algorithm": {"seed": 1}}), "algorithm.sampler"),
+        (
+            json!({"history": {"from": ["s3://data/runs/a"]}}),
+            "history: is not read here: tell what earlier studies found with `observe`",
+        ),
+        (
+            json!({"algorithm": {"sampler": {}}}),
+            "algorithm.sampler: something is missing",
+        ),
         (
             json!({"constraints": ["parameters.y > 1"]}),
             "constraints[0]: there is no parameter `y`",

@@ -44,11 +44,15 @@ fn unknown_fields_are_named_with_the_nearest_known_one() {
 #[test]
 fn budget_objective_sampler_and_the_rest_of_the_spec() {
     each_is_refused(&[
-        (with("budget", ""), "spec.budget", &["random", "`trials` or `duration`"]),
+        (
+            with("budget", ""),
+            "spec.budget",
+            &["`grid`, `list`", "`trials` or `duration`"],
+        ),
         (
             with("budget", "{failedTrials: 3}"),
             "spec.budget",
-            &["random", "`trials` or `duration`"],
+            &["`grid`, `list`", "`trials` or `duration`"],
         ),
         (
             Spec::good()
@@ -56,7 +60,7 @@ fn budget_objective_sampler_and_the_rest_of_the_spec() {
                 .with("budget", "")
                 .yaml(),
             "spec.budget",
-            &["sobol", "`trials` or `duration`"],
+            &["`grid`, `list`", "`trials` or `duration`"],
         ),
         (with("budget", "{trials: 0}"), "spec.budget.trials", &["at least 1"]),
         (
@@ -95,8 +99,17 @@ fn budget_objective_sampler_and_the_rest_of_the_spec() {
             "spec.objectives[0].goal",
             &["`Minimize`"],
         ),
-        (with("algorithm", ""), "spec.algorithm", &["missing"]),
-        (with("algorithm", "{seed: 1}"), "spec.algorithm.sampler", &["missing"]),
+        (with("history", "{}"), "spec.history.from", &["missing"]),
+        (
+            with("history", "{from: [s3://b]}"),
+            "spec.history.from[0]",
+            &["no address", "s3://bucket/path/study_results.csv"],
+        ),
+        (
+            with("history", "{from: [{study: bad}]}"),
+            "spec.history.from[0]",
+            &["this study itself"],
+        ),
         (
             with("algorithm", "{sampler: {}}"),
             "spec.algorithm.sampler",

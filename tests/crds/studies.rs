@@ -42,7 +42,21 @@ pub fn good() -> Vec<Value> {
         int(&json!({"min": 1, "max": 1025, "scale": "Log", "step": 512})),
         int(&json!({"min": 0, "max": 1, "step": 1})),
         json!({"/spec/algorithm": {"sampler": {"grid": {"pointsPerParameter": 2}}, "seed": -1, "duplicates": "Allow"}}),
-        json!({"/spec/algorithm/sampler": {"sobol": {}}}),
+        // Without a word it is `auto`.
+        json!({"/spec/algorithm": null}),
+        json!({"/spec/algorithm": {}}),
+        json!({"/spec/algorithm": {"seed": 7}}),
+        sampler("auto", &json!({})),
+        sampler("sobol", &json!({})),
+        sampler("tpe", &json!({})),
+        sampler("tpe", &json!({"startupTrials": 10_000})),
+        sampler("gaussianProcess", &json!({"startupTrials": 1})),
+        sampler("cmaEs", &json!({"populationSize": 4, "sigma": 1})),
+        sampler("genetic", &json!({"populationSize": 2, "mutationRate": 0})),
+        sampler(
+            "localSearch",
+            &json!({"start": {"lr": 0.1}, "factors": vec![1.5; 16], "repeats": 100}),
+        ),
         json!({"/spec/algorithm/sampler": {"list": [{"lr": 0.1, "units": 8}, {}, {"x": [null]}]}}),
         json!({"/spec/algorithm/sampler": {"chain": [{"sampler": {"list": [{}]}}, {"sampler": {"sobol": {}}, "trials": 5}, {"sampler": {"random": {}}}]}}),
         // Without a budget, where it ends by itself or may.
@@ -51,6 +65,8 @@ pub fn good() -> Vec<Value> {
         json!({"/spec/budget": null, "/spec/algorithm/sampler": {"chain": [{"sampler": {"random": {}}, "trials": 3}]}}),
         json!({"/spec/budget": {"failedTrials": 3}, "/spec/parameters/0": {"name": "lr", "double": {"min": 0, "max": 1, "step": 0.5}}}),
         json!({"/spec/budget": {"duration": "10m"}}),
+        json!({"/spec/history": {"from": ["s3://ml-data/runs/earlier/study_results.csv"]}}),
+        json!({"/spec/history": {"from": ["s3://ml-data/runs/earlier", {"study": "earlier"}]}}),
         json!({"/spec/trial/workflowTemplateRef": {"name": "a.b-c", "clusterScope": true}}),
         json!({"/spec/trial/entrypoint": "fit", "/spec/trial/timeout": "90s", "/spec/trial/priority": i32::MIN}),
         json!({"/spec/trial/metadata": {
@@ -81,6 +97,11 @@ pub fn good() -> Vec<Value> {
             "enableEncryption": true, "serverSideCustomerKeySecret": {"name": "minio", "key": "sse"}
         }})),
     ]
+}
+
+/// The study with this sampler.
+fn sampler(name: &str, settings: &Value) -> Value {
+    json!({"/spec/algorithm": {"sampler": {name: settings}}})
 }
 
 /// The study with this S3 server.
@@ -230,7 +251,7 @@ pub fn bad() -> Vec<Case> {
             "did you mean `Stop`?",
         ),
         // The algorithm.
-        (json!({"/spec/algorithm": {}}), "spec.algorithm.sampler", "is missing"),
+        (json!({"/spec/algorithm": []}), "spec.algorithm", "has to be an object"),
         (
             json!({"/spec/algorithm/sampler": {}}),
             "spec.algorithm.sampler",
@@ -277,6 +298,101 @@ pub fn bad() -> Vec<Case> {
             "at least 2",
         ),
         (
+            sampler("tpe", &json!({"startupTrials": 0})),
+            "spec.algorithm.sampler.tpe.startupTrials",
+            "at least 1",
+        ),
+        (
+            sampler("tpe", &json!({"startupTrials": 10_001})),
+            "spec.algorithm.sampler.tpe.startupTrials",
+            "at most 10000",
+        ),
+        (
+            sampler("gaussianProcess", &json!({"startupTrials": 0})),
+            "spec.algorithm.sampler.gaussianProcess.startupTrials",
+            "at least 1",
+        ),
+        (
+            sampler("gaussianProcess", &json!({"startupTrials": 10_001})),
+            "spec.algorithm.sampler.gaussianProcess.startupTrials",
+            "at most 10000",
+        ),
+        (
+            sampler("cmaEs", &json!({"populationSize": 3})),
+            "spec.algorithm.sampler.cmaEs.populationSize",
+            "at least 4",
+        ),
+        (
+            sampler("cmaEs", &json!({"populationSize": 10_001})),
+            "spec.algorithm.sampler.cmaEs.populationSize",
+            "at most 10000",
+        ),
+        (
+            sampler("cmaEs", &json!({"sigma": 0})),
+            "spec.algorithm.sampler.cmaEs.sigma",
+            "between 0.0001 and 1",
+        ),
+        (
+            sampler("cmaEs", &json!({"sigma": 1.5})),
+            "spec.algorithm.sampler.cmaEs.sigma",
+            "between 0.0001 and 1",
+        ),
+        (
+            sampler("genetic", &json!({"populationSize": 1})),
+            "spec.algorithm.sampler.genetic.populationSize",
+            "at least 2",
+        ),
+        (
+            sampler("genetic", &json!({"populationSize": 10_001})),
+            "spec.algorithm.sampler.genetic.populationSize",
+            "at most 10000",
+        ),
+        (
+            sampler("genetic", &json!({"mutationRate": -0.1})),
+            "spec.algorithm.sampler.genetic.mutationRate",
+            "at least 0",
+        ),
+        (
+            sampler("genetic", &json!({"mutationRate": 1.1})),
+            "spec.algorithm.sampler.genetic.mutationRate",
+            "at most 1",
+        ),
+        (
+            sampler("localSearch", &json!({"factors": []})),
+            "spec.algorithm.sampler.localSearch.factors",
+            "may not be empty",
+        ),
+        (
+            sampler("localSearch", &json!({"factors": vec![2; 17]})),
+            "spec.algorithm.sampler.localSearch.factors",
+            "at most 16 items",
+        ),
+        (
+            sampler("localSearch", &json!({"factors": ["2"]})),
+            "spec.algorithm.sampler.localSearch.factors[0]",
+            "has to be a number",
+        ),
+        (
+            sampler("localSearch", &json!({"start": []})),
+            "spec.algorithm.sampler.localSearch.start",
+            "has to be an object",
+        ),
+        (
+            sampler("localSearch", &json!({"repeats": 0})),
+            "spec.algorithm.sampler.localSearch.repeats",
+            "at least 1",
+        ),
+        (
+            sampler("localSearch", &json!({"repeats": 101})),
+            "spec.algorithm.sampler.localSearch.repeats",
+            "at most 100",
+        ),
+        (
+            sampler("auto", &json!(true)),
+            "spec.algorithm.sampler.auto",
+            "has to be an object",
+        ),
+        (
             json!({"/spec/algorithm/duplicates": "avoid"}),
             "spec.algorithm.duplicates",
             "did you mean `Avoid`?",
@@ -297,6 +413,11 @@ pub fn bad() -> Vec<Case> {
             "set `trials` or `duration`",
         ),
         (
+            json!({"/spec/budget": null, "/spec/algorithm": null}),
+            "spec.budget",
+            "set `trials` or `duration`",
+        ),
+        (
             json!({"/spec/budget": null, "/spec/algorithm/sampler": {"sobol": {}}}),
             "spec.budget",
             "set `trials` or `duration`",
@@ -310,6 +431,23 @@ pub fn bad() -> Vec<Case> {
             json!({"/spec/budget": null, "/spec/algorithm/duplicates": "Allow", "/spec/parameters": [{"name": "o", "ordinal": {"values": [1]}}]}),
             "spec.budget",
             "set `trials` or `duration`",
+        ),
+        // Earlier studies.
+        (json!({"/spec/history": {}}), "spec.history.from", "is missing"),
+        (
+            json!({"/spec/history": {"from": []}}),
+            "spec.history.from",
+            "may not be empty",
+        ),
+        (
+            json!({"/spec/history": {"from": vec!["s3://ml-data/a"; 17]}}),
+            "spec.history.from",
+            "at most 16 items",
+        ),
+        (
+            json!({"/spec/history": {"from": "s3://ml-data/a"}}),
+            "spec.history.from",
+            "has to be a list",
         ),
         // The trial.
         (json!({"/spec/trial": null}), "spec.trial", "is missing"),

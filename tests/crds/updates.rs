@@ -9,6 +9,7 @@ pub fn full(name: &str) -> Value {
         "/spec/parameters/-": {"name": "loss", "constant": {"a": 1}},
         "/spec/constraints": ["parameters.lr > 0.01", "parameters.units > 8"],
         "/spec/algorithm/sampler": {"chain": [{"sampler": {"list": [{"lr": 0.1}]}}, {"sampler": {"random": {}}}]},
+        "/spec/history": {"from": ["s3://ml-data/runs/earlier", {"study": "earlier"}]},
         "/spec/trial/arguments": {"parameters": [{"name": "a", "value": "1"}]},
         "/spec/storage": {"outputPath": "s3://ml-data/runs", "strategy": "Best", "keepTop": 2}
     })
@@ -44,6 +45,10 @@ pub fn locked() -> Vec<(Value, &'static str)> {
             json!({"/spec/algorithm/sampler/chain/0/sampler/list/0": {"units": 8}}),
             "algorithm",
         ),
+        (json!({"/spec/history": null}), "history"),
+        (json!({"/spec/history/from/0": "s3://ml-data/runs/other"}), "history"),
+        (json!({"/spec/history/from/1": {"study": "other"}}), "history"),
+        (json!({"/spec/history/from/-": {"study": "other"}}), "history"),
         (json!({"/spec/trial/workflowTemplateRef/name": "other"}), "trial"),
         (json!({"/spec/trial/timeout": "1h"}), "trial"),
         (json!({"/spec/trial/arguments/parameters/0/value": "2"}), "trial"),

@@ -84,4 +84,10 @@ impl Bucket {
         let put = self.client.put_object().bucket(&self.name).key(key).body(body).send();
         put.await.map(|_| ()).map_err(|e| format!("{key}: {e:?}"))
     }
+
+    /// Takes an object away.
+    pub async fn delete(&self, key: &str) {
+        let delete = self.client.delete_object().bucket(&self.name).key(key);
+        delete.send().await.unwrap();
+    }
 }

@@ -24,6 +24,11 @@ pub struct Controller {
 impl Controller {
     /// Starts one with these flags beside `--listen`.
     pub fn spawn(flags: &[String]) -> Self {
+        Self::spawn_in(&[], flags)
+    }
+
+    /// The same, with these variables in its environment, each as `NAME=value`.
+    pub fn spawn_in(variables: &[String], flags: &[String]) -> Self {
         let [port] = programs::free_ports().unwrap();
         let own = programs::own_folder().unwrap();
         let kubeconfig = own.join("kubeconfig");
@@ -31,10 +36,13 @@ impl Controller {
         let mut arguments = vec![
             format!("KUBECONFIG={}", kubeconfig.display()),
             "RUST_BACKTRACE=1".to_owned(),
+        ];
+        arguments.extend_from_slice(variables);
+        arguments.extend([
             program().display().to_string(),
             "controller".to_owned(),
             format!("--listen=127.0.0.1:{port}"),
-        ];
+        ]);
         arguments.extend_from_slice(flags);
         let running = Running::start(Path::new("/usr/bin/env"), &arguments, &own).unwrap();
         Self {

@@ -167,6 +167,11 @@ impl Lab {
 
     /// The same with more flags, or with others in place of the usual ones, as `--name=value`.
     pub fn controller_with(&self, more: &[&str]) -> Controller {
+        self.controller_in(&[], more)
+    }
+
+    /// The same, with these variables in its environment, each as `NAME=value`.
+    pub fn controller_in(&self, variables: &[String], more: &[&str]) -> Controller {
         let usual = [
             ("--namespace", self.namespace.clone()),
             ("--lease-namespace", self.namespace.clone()),
@@ -179,7 +184,7 @@ impl Lab {
         let usual = usual.into_iter().filter(|(name, _)| !is_given(name));
         let mut flags: Vec<String> = usual.map(|(name, value)| format!("{name}={value}")).collect();
         flags.extend(more.iter().map(|flag| (*flag).to_owned()));
-        Controller::spawn(&flags)
+        Controller::spawn_in(variables, &flags)
     }
 
     /// The smallest study: three trials of `train`, `x` from 0 to 1, with `change` merged in.

@@ -1,13 +1,18 @@
 //! A simulated world for a study: it applies a plan's steps as the real appliers do, lets runs end as a seed says, and checks on the way
 //! what must never happen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use hyperstudy::{
     api::{Files, Strategy, StudySpec, TrialPhase},
     metrics::MetricsError,
+    report::results_of,
     study::{
-        Action, Failure, Folder, Identity, Plan, Request, Run, RunState, Snapshot, Study, Trial, Written, plan, started,
+        Action, Earlier, Failure, Folder, Identity, Memory, Plan, Request, Run, RunState, Snapshot, Study, Trial,
+        Written, plan, started,
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -71,6 +76,12 @@ impl World {
             starts: 0,
             results: 0,
         }
+    }
+
+    /// What earlier studies found, where the study starts from that: one result.
+    fn earlier(&self) -> Earlier {
+        let found = results_of(&self.study, b"Status,x,n,Objective\nCOMPLETED,1,2,0.5\n").unwrap();
+        Earlier::new(&self.study, found.past, 1, String::new())
     }
 
     pub fn plan(&self) -> Plan {
@@ -161,6 +172,7 @@ impl World {
     fn act(&mut self, action: &Action) {
         match action {
             Action::ClaimFolder => self.snapshot.folder = Folder::Claimed,
+            Action::ReadHistory => self.snapshot.memory = Memory::Known(Arc::new(self.earlier())),
             Action::CreateTrial {
                 number,
                 parameters,

@@ -92,7 +92,7 @@ fn says_what_an_api_server_does_not() {
         ),
         (
             json!({"/spec/zzz": 4, "/spec/trial/workflowTemplateRef/zzz": 1}),
-            "spec.zzz: unknown field `zzz`: known are `algorithm`, `budget`, `constraints`, `objectives`, `parallelism`, `parameters`, \
+            "spec.zzz: unknown field `zzz`: known are `algorithm`, `budget`, `constraints`, `history`, `objectives`, `parallelism`, `parameters`, \
              `retries`, `shutdown`, `startDeadline`, `storage`, `suspend`, `trial`, `ttlAfterFinished`\n\
              spec.trial.workflowTemplateRef.zzz: unknown field `zzz`: known are `clusterScope`, `name`",
         ),
@@ -106,7 +106,8 @@ fn says_what_an_api_server_does_not() {
         ),
         (
             json!({"/spec/algorithm/sampler": {}}),
-            "spec.algorithm.sampler: something is missing: give one of `chain`, `grid`, `list`, `random`, `sobol`",
+            "spec.algorithm.sampler: something is missing: give one of `auto`, `chain`, `cmaEs`, `gaussianProcess`, `genetic`, `grid`, \
+             `list`, `localSearch`, `random`, `sobol`, `tpe`",
         ),
         (
             json!({"/spec/objectives": [{"metric": "loss", "goal": "minimise"}]}),

@@ -12,7 +12,7 @@ use super::record::{StudyRecord, TrialRecord, Version, WorkflowRecord};
 use crate::{
     api::{HyperparameterTrial, TrialPhase},
     metrics::{MetricsError, Reading, Report},
-    study::{Folder, Run, RunState, Snapshot, Study, Trial, Written},
+    study::{Folder, Memory, Run, RunState, Snapshot, Study, Trial, Written},
     workflow::Seen,
 };
 
@@ -136,8 +136,9 @@ impl State {
         if !same {
             self.study = None;
             if status.start_time.is_none() {
-                // It may have another place now.
+                // It may have another place now, and another history.
                 self.snapshot.folder = Folder::Unclaimed;
+                self.snapshot.memory = Memory::Unread;
             }
         }
         if self.snapshot.written.is_none() {

@@ -108,6 +108,15 @@ impl Cache {
         self.inner().entries.values().cloned().collect()
     }
 
+    /// The study of that name that is there now.
+    pub fn study(&self, namespace: &str, name: &str) -> Option<Arc<Entry>> {
+        let inner = self.inner();
+        let mut named = inner.entries.values();
+        named
+            .find(|entry| entry.id.namespace == namespace && entry.id.name == name && entry.state().record.is_some())
+            .cloned()
+    }
+
     /// Notes something about a study. One that is new is announced once there is something to be seen.
     fn note(&self, id: &StudyId, note: impl FnOnce(&mut State)) {
         loop {

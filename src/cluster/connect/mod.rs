@@ -41,6 +41,8 @@ pub struct Connection {
     pub output: Location,
     /// Whether the artifact repository wants its bucket to be made where it is missing.
     pub create_bucket: bool,
+    /// Whether it is asked with credentials of the controller's own surroundings, which serve only what a flag allows.
+    pub is_own: bool,
 }
 
 /// What a WorkflowTemplate has to do with artifact repositories.
@@ -151,7 +153,14 @@ impl Connector {
             store: Store::new(&endpoint, http),
             output,
             create_bucket: repository.create_bucket,
+            is_own: s3.access_key_secret.is_none(),
         })
+    }
+
+    /// Whether the controller's own credentials may serve what is at `at` for a study of `namespace`.
+    pub fn may_serve(&self, namespace: &str, at: &Location) -> bool {
+        let rules = &self.shared.settings.ambient_credentials;
+        rules.iter().any(|rule| rule.allows(namespace, at))
     }
 
     /// What says where the files are, and whether that is the template's own artifact repository.

@@ -6,6 +6,7 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 
 use crate::{
     api::{StudyPhase, TrialPhase},
+    history::HistoryError,
     storage::{ClaimError, StorageError},
 };
 
@@ -107,6 +108,18 @@ impl Outcome for StorageError {
             Self::Busy { .. } => "Busy",
             Self::StillThere { .. } => "StillThere",
             _ => "Refused",
+        }
+    }
+}
+
+impl Outcome for HistoryError {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Storage(error) => error.outcome(),
+            Self::Missing { .. } => "Missing",
+            Self::TooLarge { .. } => "TooLarge",
+            Self::Unreadable { .. } => "Refused",
+            Self::NoTable { .. } | Self::BadRecord { .. } => "Malformed",
         }
     }
 }
