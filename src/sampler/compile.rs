@@ -7,7 +7,7 @@ use super::{
     earlier::WithEarlier,
 };
 use crate::{
-    api::{Algorithm, AutoSampler, ChainStage, Duplicates, FieldErrors, StageSampler, samplers},
+    api::{self, Algorithm, AutoSampler, ChainStage, Duplicates, FieldErrors, StageSampler, samplers},
     space::Space,
 };
 
