@@ -8,7 +8,8 @@ problems_extra.py, `noisy` of the noisy ones among these; late failures are of 7
 milliseconds CPU time of one suggestion and its answer after so many trials, bbob is the regret over random search's (see bbob.py).
 
 An engine's figures with ten trials in flight are those of its name with -10 or -p10 behind it. Mean ranks are among the engines, one
-trial at a time, that ran all twelve problems. Without names of engines all that ran them are shown.
+trial at a time, that ran all twelve problems. Behind a name is with how few seeds it ran the twelve and ours, if fewer than ten.
+Without names of engines all that ran them are shown.
 """
 import sys
 
@@ -48,8 +49,8 @@ def main():
         failures = stored.get("late", {}).get(name) or late(runs[name])
         cost = stored.get("overhead", {}).get(name, {})
         bbob = stored.get("bbob", {}).get(name)
-        seeds = min(table[name]["seeds"] for table in (twelve, extra) if name in table)
-        rows.append([name + ("" if seeds >= 10 else f" ({seeds} seed{'s' * (seeds > 1)} or more)"),
+        seeds = [str(table[name]["seeds"]) for table in (twelve, extra) if name in table and table[name]["seeds"] < 10]
+        rows.append([name + (f" ({', '.join(seeds)} seeds)" if seeds else ""),
                      show(value(twelve, name)), show(value(twelve, name, "at25")), show(value(twelve, name, "at50")),
                      show(value(ten, flight[name])), show(value(twelve, name, "mean_rank")), show(value(extra, name)),
                      show(value(extra_ten, flight[name])), show(value(noisy, name)),
