@@ -78,7 +78,7 @@ const FANTASIES: usize = 8;
 const MOST: (usize, usize, usize) = (300, 100, 150);
 
 /// How many of them the kernel's parameters are fitted to, and with how many looks.
-const FITTED: (usize, usize) = (100, 25);
+const FITTED: (usize, usize) = (80, 25);
 
 /// How much is tried to find the point that is worth most.
 const EFFORT: Effort = Effort {

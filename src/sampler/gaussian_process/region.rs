@@ -59,7 +59,7 @@ fn side(values: impl Iterator<Item = f64>, dimensions: usize, parallelism: u32) 
     let patience = dimensions.max(4).div_ceil(parallelism.max(1) as usize).max(4);
     let (mut side, mut best, mut successes, mut failures) = (first, f64::INFINITY, 0, 0);
     for value in values {
-        if value < best - 1e-3 * best.abs() {
+        if best.is_infinite() || value < best - 1e-3 * best.abs() {
             (successes, failures) = (successes + 1, 0);
         } else {
             (successes, failures) = (0, failures + 1);

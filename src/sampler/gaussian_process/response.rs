@@ -11,7 +11,7 @@ use super::{
 const CUT: f64 = 1000.0;
 
 /// How many points decide whether logarithms are taken, and how many looks each fit may take for that.
-const DECIDING: (usize, usize) = (50, 12);
+const DECIDING: (usize, usize) = (40, 12);
 
 /// How much more likely, as the difference of the logarithm for each point, logarithms have to be to be taken.
 const DECISIVE: f64 = 1.0;

@@ -20,7 +20,17 @@ fn config(space: &Space, parameters: Value) -> Config {
 fn proposals(spec: Value, constraints: &[&str], earlier: &[(Value, Option<f64>)]) -> Vec<(String, Value)> {
     let space = space(PARAMETERS, constraints);
     let spec: crate::api::Sampler = serde_json::from_value(spec).unwrap();
-    let sampler = with_earlier(&spec, compile(&Algorithm { sampler: spec.clone(), ..Algorithm::default() }, &space).unwrap());
+    let sampler = with_earlier(
+        &spec,
+        compile(
+            &Algorithm {
+                sampler: spec.clone(),
+                ..Algorithm::default()
+            },
+            &space,
+        )
+        .unwrap(),
+    );
     let earlier: Vec<(Config, Outcome)> = earlier
         .iter()
         .map(|(parameters, value)| {
