@@ -96,7 +96,7 @@ impl Auto {
                 "gaussianProcess",
                 format!("{known}: the best use of few results"),
             ),
-            Some(process) if context.number % 2 == 0 => chosen(
+            Some(process) if context.number.is_multiple_of(2) => chosen(
                 &**process,
                 "gaussianProcess",
                 format!("{known}: in turn with tpe, which sees all of them"),

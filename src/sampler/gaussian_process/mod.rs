@@ -141,7 +141,7 @@ impl GaussianProcess {
         }
         let mut rng = context.rng(u64::from(context.number) | 1 << 40);
         // Whether parameters act each by itself is a strong assumption: every other proposal does without.
-        let shape = if context.number % 2 == 0 {
+        let shape = if context.number.is_multiple_of(2) {
             Shape::Product
         } else {
             Shape::ProductAndSum

@@ -87,8 +87,8 @@ impl Points {
     /// Writes the covariances of `x` with all points.
     pub(super) fn covariances(&self, kernel: &Kernel, x: &[f64], room: &mut Room) {
         room.prepare(self.count, 0);
-        for d in 0..self.columns.len() {
-            self.squares(d, x[d], &mut room.squares);
+        for (d, x) in x.iter().enumerate() {
+            self.squares(d, *x, &mut room.squares);
             let (scale, sum_scale) = (kernel.product[d], kernel.sum[d]);
             for (square, total) in room.squares.iter().zip(&mut room.total) {
                 *total += square * scale;
@@ -108,8 +108,8 @@ impl Points {
     pub(super) fn gradients(&self, kernel: &Kernel, x: &[f64], room: &mut Room) {
         let dimensions = self.columns.len();
         room.prepare(self.count, dimensions);
-        for d in 0..dimensions {
-            self.squares(d, x[d], &mut room.squares);
+        for (d, x) in x.iter().enumerate() {
+            self.squares(d, *x, &mut room.squares);
             let (scale, sum_scale) = (kernel.product[d], kernel.sum[d]);
             for (square, total) in room.squares.iter().zip(&mut room.total) {
                 *total += square * scale;

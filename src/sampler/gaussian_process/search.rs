@@ -120,7 +120,7 @@ impl Search<'_> {
         let scale = [0.2, 0.05, 0.01][round % 3];
         let dimensions = unit.len().max(1);
         // about as often one coordinate as all of them
-        let part = if round % 2 == 0 {
+        let part = if round.is_multiple_of(2) {
             1.0
         } else {
             (2.0 / dimensions as f64).min(1.0)
