@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod earlier;
+mod learning;
+mod parallel;
 mod properties;
+mod same;
+mod suite;
+mod values;
 
 use serde_json::{Value, json};
 

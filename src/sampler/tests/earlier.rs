@@ -18,8 +18,8 @@ fn config(space: &Space, parameters: Value) -> Config {
 /// All that a study proposes that knows these results: what proposed it, and its configuration.
 fn proposals(spec: Value, constraints: &[&str], earlier: &[(Value, Option<f64>)]) -> Vec<(String, Value)> {
     let space = space(PARAMETERS, constraints);
-    let spec: crate::api::Sampler = serde_json::from_value(spec).unwrap();
-    let sampler = with_earlier(&spec, compile(&spec, &space).unwrap());
+    let algorithm: crate::api::Algorithm = serde_json::from_value(json!({"sampler": spec})).unwrap();
+    let sampler = with_earlier(&algorithm.sampler, compile(&algorithm, &space).unwrap());
     let earlier: Vec<(Config, Outcome)> = earlier
         .iter()
         .map(|(parameters, value)| {
