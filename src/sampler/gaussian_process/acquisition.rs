@@ -5,14 +5,22 @@ use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 use super::posterior::Posterior;
 
+/// Where trials do not fail.
+#[derive(Debug)]
+pub(super) struct Feasibility {
+    /// Of 1 where a trial did not fail and -1 where it did, less `usual`.
+    pub(super) model: Posterior,
+    /// What is to be expected where nothing is known: the mean over all trials.
+    pub(super) usual: f64,
+}
+
 /// What is asked of the models.
 #[derive(Debug)]
 pub(super) struct Acquisition<'a> {
     pub(super) objective: &'a Posterior,
     /// For each fantasy the value to improve upon.
     pub(super) best: Vec<f64>,
-    /// Above 0 where a trial does not fail.
-    pub(super) feasibility: Option<&'a Posterior>,
+    pub(super) feasibility: Option<&'a Feasibility>,
 }
 
 impl Acquisition<'_> {
@@ -22,9 +30,9 @@ impl Acquisition<'_> {
         let worth = |(mean, best): (&f64, &f64)| improvement((best - mean) / prediction.deviation).0;
         let each: Vec<f64> = prediction.means.iter().zip(&self.best).map(worth).collect();
         let mut value = log_mean_exp(&each) + libm::log(prediction.deviation);
-        if let Some(feasibility) = self.feasibility {
-            let prediction = feasibility.predict(x);
-            value += log_cumulative(prediction.means[0] / prediction.deviation).0;
+        if let Some(Feasibility { model, usual }) = self.feasibility {
+            let prediction = model.predict(x);
+            value += prospect((prediction.means[0] + usual) / prediction.deviation).0;
         }
         value
     }
@@ -50,10 +58,10 @@ impl Acquisition<'_> {
                 *slope += share * by * (-slopes.means[s][d] - z[s] * slopes.deviation[d]) / deviation;
             }
         }
-        if let Some(feasibility) = self.feasibility {
-            let (prediction, slopes) = feasibility.predict_with_slopes(x);
-            let z = prediction.means[0] / prediction.deviation;
-            let (log, by) = log_cumulative(z);
+        if let Some(Feasibility { model, usual }) = self.feasibility {
+            let (prediction, slopes) = model.predict_with_slopes(x);
+            let z = (prediction.means[0] + usual) / prediction.deviation;
+            let (log, by) = prospect(z);
             value += log;
             for (d, slope) in slope.iter_mut().enumerate() {
                 *slope += by * (slopes.means[0][d] - z * slopes.deviation[d]) / prediction.deviation;
@@ -95,6 +103,20 @@ fn improvement(z: f64) -> (f64, f64) {
         let below = (1.0 - s * (1.0 - s * (3.0 - s * 15.0))) / -z;
         (log_density(z) + libm::log(series), below / series)
     }
+}
+
+/// How many deviations what is said of a point has to be above failing: where a trial is likelier to fail than one in fifteen, the point is worth less and less.
+/// The product of improvement and probability alone is not enough: where the objective is known well, there is so little to gain that any risk seems worth it.
+const SURE: f64 = 1.5;
+
+/// How much less it is worth, by the square of the deviations that are lacking. Improvements differ by as much where next to nothing is left to gain.
+const RISK: f64 = 100.0;
+
+/// What the prospect of not failing adds to a point's worth, and its derivative by `z`.
+fn prospect(z: f64) -> (f64, f64) {
+    let (log, by) = log_cumulative(z);
+    let lacking = (SURE - z).max(0.0);
+    (log - RISK * lacking * lacking, by + 2.0 * RISK * lacking)
 }
 
 /// log(Phi(z)) and its derivative.

@@ -154,7 +154,10 @@ impl LocalSearch {
     ) -> Option<Config> {
         let base = &completed(context.space, base, &self.start);
         let busy = record.busy(base);
-        for power in 1..=FARTHEST {
+        let flying: usize = busy.iter().sum();
+        let lp: usize = std::env::var("LP").map_or(0, |z| z.parse().unwrap());
+        let first = if lp > 0 { 1 + (flying / lp) as i32 % FARTHEST } else { 1 };
+        for power in (first..=FARTHEST).chain(1..first) {
             let mut found: Vec<Neighbour> = neighbours(context.space, base, &self.factors, power)
                 .into_iter()
                 .filter(|one| !unused.is_tried(&one.config) && unused.allows(&one.config))

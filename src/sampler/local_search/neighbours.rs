@@ -146,7 +146,7 @@ fn continuous(space: &Space, slot: usize, parameter: &Parameter, number: Slot, f
 
 /// A step away from 0.
 fn from_zero(space: &Space, slot: usize, zero: Slot, factor: f64) -> Slot {
-    let unit = space.unit(slot, zero) + FROM_ZERO * (factor - 1.0);
+    let unit = space.unit(slot, zero) + std::env::var("FZ").map_or(FROM_ZERO, |z| z.parse().unwrap()) * (factor - 1.0);
     space.value_at(slot, unit.clamp(0.0, 1.0))
 }
 

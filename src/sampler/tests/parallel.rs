@@ -5,7 +5,10 @@ use super::{suite::*, *};
 /// The least distance of any two, along the dimension where it is the greatest.
 fn least_distance(points: &[Vec<f64>]) -> f64 {
     let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let pairs = points.iter().enumerate().flat_map(|(i, a)| points[..i].iter().map(move |b| (a, b)));
+    let pairs = points
+        .iter()
+        .enumerate()
+        .flat_map(|(i, a)| points[..i].iter().map(move |b| (a, b)));
     pairs.map(|(a, b)| distance(a, b)).fold(f64::INFINITY, f64::min)
 }
 
@@ -26,7 +29,11 @@ fn ten(spec: &Value, space: &Space, results: usize, seed: u64) -> Vec<Config> {
     run.run(results as u32, |_, config| gave(landscape(space, config)));
     let before = run.trials.len();
     run.run(10, |_, _| Outcome::Pending);
-    run.trials.split_off(before).into_iter().map(|trial| trial.config).collect()
+    run.trials
+        .split_off(before)
+        .into_iter()
+        .map(|trial| trial.config)
+        .collect()
 }
 
 /// At once from the start on, or amid a study: `Run` asserts that all differ, and are configurations of the space.
@@ -52,11 +59,17 @@ fn ten_at_once_are_spread() {
             continue;
         }
         for (results, apart, wide) in [(0, 0.005, 0.4), (24, 0.0001, 0.05)] {
-            let places: Vec<Vec<f64>> = ten(&spec, &space, results, 5).iter().map(|config| place(&space, config)).collect();
+            let places: Vec<Vec<f64>> = ten(&spec, &space, results, 5)
+                .iter()
+                .map(|config| place(&space, config))
+                .collect();
             let (apart_by, extent) = (least_distance(&places), extent(&places));
             // localSearch changes one parameter of one configuration, whatever is known
             let wide = if spec.get("localSearch").is_some() { 0.02 } else { wide };
-            assert!(apart_by > apart && extent > wide, "{spec} {results}: {apart_by} {extent}");
+            assert!(
+                apart_by > apart && extent > wide,
+                "{spec} {results}: {apart_by} {extent}"
+            );
         }
     }
 }
@@ -76,7 +89,11 @@ fn models_keep_away_from_what_is_under_way() {
             run.run(20, |_, config| gave(landscape(&space, config)));
             let alone: Vec<Config> = (21..31)
                 .map(|number| {
-                    let context = Context { number, parallelism: 10, ..run.context() };
+                    let context = Context {
+                        number,
+                        parallelism: 10,
+                        ..run.context()
+                    };
                     match run.sampler.suggest(&context, &run.history()) {
                         Suggestion::New { config, .. } => config,
                         other => panic!("{other:?}"),
@@ -93,7 +110,14 @@ fn models_keep_away_from_what_is_under_way() {
 fn mean_nearest(points: &[Vec<f64>]) -> f64 {
     let nearest = |i: usize| {
         let others = points.iter().enumerate().filter(|(j, _)| *j != i);
-        let distance = |b: &[f64]| points[i].iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        let distance = |b: &[f64]| {
+            points[i]
+                .iter()
+                .zip(b)
+                .map(|(a, b)| (a - b).powi(2))
+                .sum::<f64>()
+                .sqrt()
+        };
         others.map(|(_, b)| distance(b)).fold(f64::INFINITY, f64::min)
     };
     (0..points.len()).map(nearest).sum::<f64>() / points.len() as f64
@@ -109,7 +133,11 @@ fn stragglers_hold_nothing_up() {
         run.run(5, |_, _| Outcome::Pending);
         run.run(30, |_, config| gave(landscape(&space, config)));
         assert_eq!(run.trials.len(), 35, "{name}");
-        let values: Vec<f64> = run.own().skip(5).map(|trial| landscape(&space, &trial.config)).collect();
+        let values: Vec<f64> = run
+            .own()
+            .skip(5)
+            .map(|trial| landscape(&space, &trial.config))
+            .collect();
         let best = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
         assert!(best(&values) < best(&values[..3]), "{name}: {values:?}");
     }

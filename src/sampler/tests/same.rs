@@ -40,7 +40,10 @@ fn another_seed_gives_other_configurations() {
         let proposed = |seed: u64| {
             let mut run = Run::new(&spec, &space, seed);
             run.run(16, |_, config| gave(landscape(&space, config)));
-            run.trials.into_iter().map(|trial| trial.config).collect::<Vec<Config>>()
+            run.trials
+                .into_iter()
+                .map(|trial| trial.config)
+                .collect::<Vec<Config>>()
         };
         let (one, again, other) = (proposed(1), proposed(1), proposed(2));
         assert_eq!(one, again, "{spec}");

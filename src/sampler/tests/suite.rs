@@ -5,11 +5,24 @@ use crate::{api, space::Slot};
 
 /// All samplers over `space`, as a study names them; each of them is in every test of the contract. `list` has some configurations of the space.
 pub(super) fn specs(space: &Space) -> Vec<Value> {
-    let mut all: Vec<Value> = ["auto", "random", "sobol", "tpe", "gaussianProcess", "cmaEs", "genetic", "localSearch"]
-        .iter()
-        .map(|name| json!({ *name: {} }))
-        .collect();
-    let grids = [json!({}), json!({"pointsPerParameter": 3}), json!({"pointsPerParameter": 2})];
+    let mut all: Vec<Value> = [
+        "auto",
+        "random",
+        "sobol",
+        "tpe",
+        "gaussianProcess",
+        "cmaEs",
+        "genetic",
+        "localSearch",
+    ]
+    .iter()
+    .map(|name| json!({ *name: {} }))
+    .collect();
+    let grids = [
+        json!({}),
+        json!({"pointsPerParameter": 3}),
+        json!({"pointsPerParameter": 2}),
+    ];
     let grid = grids.into_iter().map(|settings| json!({"grid": settings}));
     all.extend(grid.into_iter().find(|spec| sampler(spec.clone(), space).is_ok()));
     all.push(json!({"list": listed(space)}));
@@ -82,10 +95,19 @@ pub(super) fn spaces() -> Vec<Space> {
     vec![
         mixed(),
         doubles(2),
-        space("[{name: a, categorical: {values: [a, b, c, d, e, f, g, h]}}, {name: b, categorical: {values: [true, false]}}, {name: c, categorical: {values: [1, 2, x]}}]", &[]),
+        space(
+            "[{name: a, categorical: {values: [a, b, c, d, e, f, g, h]}}, {name: b, categorical: {values: [true, false]}}, {name: c, categorical: {values: [1, 2, x]}}]",
+            &[],
+        ),
         space("[{name: a, constant: 1}, {name: b, constant: x}]", &[]),
-        space("[{name: a, int: {min: 0, max: 9007199254740990}}, {name: b, int: {min: 1, max: 1000000000, scale: Log}}]", &[]),
-        space("[{name: o, ordinal: {values: [small, middle, large]}}, {name: x, double: {min: -1, max: 1}}, {name: k, constant: 4}]", &["parameters.x < 0.9"]),
+        space(
+            "[{name: a, int: {min: 0, max: 9007199254740990}}, {name: b, int: {min: 1, max: 1000000000, scale: Log}}]",
+            &[],
+        ),
+        space(
+            "[{name: o, ordinal: {values: [small, middle, large]}}, {name: x, double: {min: -1, max: 1}}, {name: k, constant: 4}]",
+            &["parameters.x < 0.9"],
+        ),
         // whole groups that depend on each other, and a parameter before the one it depends on
         space(
             r#"
@@ -214,7 +236,10 @@ impl<'a> Run<'a> {
             Suggestion::New { config, origin } => {
                 let whose = self.spec.to_string();
                 check(self.space, &config, &whose);
-                assert!(origin.sampler.is_some() && origin.index.is_some(), "{whose}: {origin:?}");
+                assert!(
+                    origin.sampler.is_some() && origin.index.is_some(),
+                    "{whose}: {origin:?}"
+                );
                 let is_new = self.trials.iter().all(|trial| trial.config != config);
                 assert!(is_new, "{whose}: twice: {config:?}");
                 self.add(config, origin, Outcome::Pending);

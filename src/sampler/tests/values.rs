@@ -104,7 +104,10 @@ fn the_scale_of_the_objective_changes_nothing() {
             let proposed = |factor: f64| {
                 let mut run = Run::new(&spec, &space, 4);
                 run.run(20, |_, config| gave(factor * landscape(&space, config)));
-                run.trials.into_iter().map(|trial| trial.config).collect::<Vec<Config>>()
+                run.trials
+                    .into_iter()
+                    .map(|trial| trial.config)
+                    .collect::<Vec<Config>>()
             };
             let plain = proposed(1.0);
             for factor in [2f64.powi(40), 2f64.powi(-40)] {
@@ -133,7 +136,9 @@ fn scale_and_shift_of_the_objective_change_nothing_material() {
                 .map(|seed| {
                     let mut run = Run::new(&json!({ name: {} }), &space, seed);
                     run.run(30, |_, config| gave(factor * sphere(config) + shift));
-                    run.own().map(|trial| sphere(&trial.config)).fold(f64::INFINITY, f64::min)
+                    run.own()
+                        .map(|trial| sphere(&trial.config))
+                        .fold(f64::INFINITY, f64::min)
                 })
                 .collect();
             found.sort_by(f64::total_cmp);
@@ -142,7 +147,10 @@ fn scale_and_shift_of_the_objective_change_nothing_material() {
         let plain = found(1.0, 0.0);
         for (factor, shift) in [(1e12, 0.0), (1e-12, 0.0), (3.0, 1e6), (1e-3, -1e5)] {
             let other = found(factor, shift);
-            assert!(other < 3.0 * plain + 0.2, "{name} {factor:e} {shift:e}: {other} {plain}");
+            assert!(
+                other < 3.0 * plain + 0.2,
+                "{name} {factor:e} {shift:e}: {other} {plain}"
+            );
         }
     }
 }
@@ -152,7 +160,13 @@ fn scale_and_shift_of_the_objective_change_nothing_material() {
 fn what_earlier_studies_found_breaks_nothing() {
     for space in spaces() {
         let mut rng = ChaCha8Rng::seed_from_u64(4);
-        for (lacking, outcome) in [(0, None), (1, None), (9, None), (1, Some(gave(2.0))), (1, Some(Outcome::Failed))] {
+        for (lacking, outcome) in [
+            (0, None),
+            (1, None),
+            (9, None),
+            (1, Some(gave(2.0))),
+            (1, Some(Outcome::Failed)),
+        ] {
             let earlier: Vec<(Config, Outcome)> = (0..30)
                 .map(|i| {
                     let mut config = anywhere(&space, &mut rng);
@@ -160,7 +174,11 @@ fn what_earlier_studies_found_breaks_nothing() {
                     for slot in 0..lacking.min(slots) {
                         config.0[(i + slot) % slots] = Slot::Inactive;
                     }
-                    let usual = if i % 6 == 5 { Outcome::Failed } else { gave((i as f64 * 0.7).sin()) };
+                    let usual = if i % 6 == 5 {
+                        Outcome::Failed
+                    } else {
+                        gave((i as f64 * 0.7).sin())
+                    };
                     (config, outcome.unwrap_or(usual))
                 })
                 .collect();
