@@ -113,9 +113,22 @@ fn the_acquisition_rises_as_its_slope_says() {
     let mut rng = rng(2);
     let points = random_points(&space, &features, 20, &mut rng);
     let values = DVector::from_iterator(16, points[..16].iter().map(|point| wavy(point)));
-    let objective = Posterior::new(kernel(4, 0.4, 1e-4), points_of(&features, &points), &values, 4, &mut rng).unwrap();
+    let objective = Posterior::new(
+        kernel(4, 0.4, 1e-4),
+        points_of(&features, &points),
+        &values,
+        4,
+        &mut rng,
+    )
+    .unwrap();
     let labels = DVector::from_iterator(16, (0..16).map(|i| if i % 3 == 0 { -1.3 } else { 0.7 }));
-    let model = Posterior::new(kernel(4, 0.6, 1e-2), points_of(&features, &points[..16]), &labels, 1, &mut rng);
+    let model = Posterior::new(
+        kernel(4, 0.6, 1e-2),
+        points_of(&features, &points[..16]),
+        &labels,
+        1,
+        &mut rng,
+    );
     let feasibility = Feasibility {
         model: model.unwrap(),
         usual: 0.3,
@@ -137,7 +150,11 @@ fn the_acquisition_rises_as_its_slope_says() {
                     moved[d] += by;
                     acquisition.value(&moved)
                 };
-                let difference = if point[d].is_nan() { 0.0 } else { (moved(h) - moved(-h)) / (2.0 * h) };
+                let difference = if point[d].is_nan() {
+                    0.0
+                } else {
+                    (moved(h) - moved(-h)) / (2.0 * h)
+                };
                 assert!(
                     (difference - slope[d]).abs() < 1e-4 * (1.0 + slope[d].abs()),
                     "{d} of {point:?}: {difference} {}",
@@ -154,7 +171,14 @@ fn without_noise_the_posterior_goes_through_what_was_observed() {
     let mut rng = rng(3);
     let known = random_points(&plane(), &features, 15, &mut rng);
     let values = DVector::from_iterator(15, known.iter().map(|point| wavy(point)));
-    let posterior = Posterior::new(kernel(2, 0.4, 1e-12), points_of(&features, &known), &values, 8, &mut rng).unwrap();
+    let posterior = Posterior::new(
+        kernel(2, 0.4, 1e-12),
+        points_of(&features, &known),
+        &values,
+        8,
+        &mut rng,
+    )
+    .unwrap();
     for (point, value) in known.iter().zip(values.iter()) {
         let prediction = posterior.predict(point);
         // nothing is pending, so there is nothing to imagine
@@ -167,7 +191,10 @@ fn without_noise_the_posterior_goes_through_what_was_observed() {
     }
     // far from everything it knows nothing but the prior
     let far = posterior.predict(&[40.0, 40.0]);
-    assert!(far.means[0].abs() < 1e-6 && (far.deviation - 1.5f64.sqrt()).abs() < 1e-6, "{far:?}");
+    assert!(
+        far.means[0].abs() < 1e-6 && (far.deviation - 1.5f64.sqrt()).abs() < 1e-6,
+        "{far:?}"
+    );
 }
 
 #[test]
@@ -175,9 +202,19 @@ fn noise_is_not_followed() {
     let features = Features::new(&plane());
     let same = vec![vec![0.5, 0.5]; 16];
     let values = DVector::from_iterator(16, (0..16).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }));
-    let posterior = Posterior::new(kernel(2, 0.4, 1.0), points_of(&features, &same), &values, 1, &mut rng(1)).unwrap();
+    let posterior = Posterior::new(
+        kernel(2, 0.4, 1.0),
+        points_of(&features, &same),
+        &values,
+        1,
+        &mut rng(1),
+    )
+    .unwrap();
     let prediction = posterior.predict(&[0.5, 0.5]);
-    assert!(prediction.means[0].abs() < 1e-9 && prediction.deviation < 0.3, "{prediction:?}");
+    assert!(
+        prediction.means[0].abs() < 1e-9 && prediction.deviation < 0.3,
+        "{prediction:?}"
+    );
 }
 
 #[test]
@@ -187,7 +224,14 @@ fn what_is_pending_is_imagined_and_lowers_the_deviation_there() {
     let known = random_points(&plane(), &features, 6, &mut rng);
     let values = DVector::from_iterator(6, known.iter().map(|point| wavy(point)));
     let pending = vec![0.93, 0.04];
-    let alone = Posterior::new(kernel(2, 0.3, 1e-6), points_of(&features, &known), &values, 64, &mut rng).unwrap();
+    let alone = Posterior::new(
+        kernel(2, 0.3, 1e-6),
+        points_of(&features, &known),
+        &values,
+        64,
+        &mut rng,
+    )
+    .unwrap();
     let all: Vec<Vec<f64>> = known.iter().cloned().chain([pending.clone()]).collect();
     let aware = Posterior::new(kernel(2, 0.3, 1e-6), points_of(&features, &all), &values, 64, &mut rng).unwrap();
     let (before, after) = (alone.predict(&pending), aware.predict(&pending));
@@ -197,11 +241,20 @@ fn what_is_pending_is_imagined_and_lowers_the_deviation_there() {
     let mean = after.means.iter().sum::<f64>() / count;
     let deviation = (after.means.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / count).sqrt();
     assert_eq!(count, 64.0);
-    assert!((mean - before.means[0]).abs() < 0.5 * before.deviation, "{mean} {before:?}");
-    assert!((0.7..1.3).contains(&(deviation / before.deviation)), "{deviation} {before:?}");
+    assert!(
+        (mean - before.means[0]).abs() < 0.5 * before.deviation,
+        "{mean} {before:?}"
+    );
+    assert!(
+        (0.7..1.3).contains(&(deviation / before.deviation)),
+        "{deviation} {before:?}"
+    );
     // and at what is known they all agree
     let there = aware.predict(&known[0]);
-    assert!(there.means.iter().all(|mean| (mean - values[0]).abs() < 1e-2), "{there:?}");
+    assert!(
+        there.means.iter().all(|mean| (mean - values[0]).abs() < 1e-2),
+        "{there:?}"
+    );
 }
 
 #[test]
@@ -215,15 +268,28 @@ fn the_fit_tells_noise_from_what_matters_and_what_does_not() {
     let smooth = Kernel::new(&hyper, 2);
     // one by the squared length: y hardly matters
     assert!(smooth.product[0] > 5.0 * smooth.product[1], "{smooth:?}");
+    // each point twice, with values that have nothing to do with each other
+    let twice: Vec<Vec<f64>> = known
+        .iter()
+        .take(20)
+        .flat_map(|point| [point.clone(), point.clone()])
+        .collect();
+    let points = points_of(&features, &twice);
     let noise = DVector::from_iterator(40, (0..40).map(|_| rng.random_range(-1.7..1.7)));
     let (hyper, _) = fit(&points, &noise, 60, Shape::Product);
     let noisy = Kernel::new(&hyper, 2);
-    assert!(noisy.noise > 100.0 * smooth.noise && noisy.noise > 0.1, "{noisy:?} {smooth:?}");
+    assert!(
+        noisy.noise > 100.0 * smooth.noise && noisy.noise > 0.1,
+        "{noisy:?} {smooth:?}"
+    );
 }
 
 fn deviation_and_mean(values: &DVector<f64>) -> (f64, f64) {
     let mean = values.mean();
-    ((values.add_scalar(-mean).norm_squared() / values.len() as f64).sqrt(), mean)
+    (
+        (values.add_scalar(-mean).norm_squared() / values.len() as f64).sqrt(),
+        mean,
+    )
 }
 
 #[test]
@@ -235,7 +301,7 @@ fn the_model_sees_values_of_any_scale_alike_and_very_bad_ones_cut() {
     let seen = response(&plain, &points, Shape::Product);
     let (deviation, mean) = deviation_and_mean(&seen);
     assert!((deviation - 1.0).abs() < 1e-9 && mean.abs() < 1e-9);
-    for (factor, shift) in [(1e-12, 0.0), (1e12, 0.0), (1e307, 0.0), (1.0, 1e6), (1e-300, 0.0)] {
+    for (factor, shift) in [(1e-12, 0.0), (1e12, 0.0), (1e306, 0.0), (1.0, 1e6), (1e-300, 0.0)] {
         let scaled: Vec<f64> = plain.iter().map(|value| factor * value + shift).collect();
         let other = response(&scaled, &points, Shape::Product);
         assert!((&other - &seen).amax() < 1e-6, "{factor} {shift}");
@@ -245,13 +311,19 @@ fn the_model_sees_values_of_any_scale_alike_and_very_bad_ones_cut() {
     worse[19] = 1e200;
     let mut worst = plain.clone();
     worst[19] = 1e300;
-    let (worse, worst) = (response(&worse, &points, Shape::Product), response(&worst, &points, Shape::Product));
+    let (worse, worst) = (
+        response(&worse, &points, Shape::Product),
+        response(&worst, &points, Shape::Product),
+    );
     assert!(worse[1] - worse[0] > 0.0 && worst[1] - worst[0] > 0.0, "{worst}");
     assert!(worst.iter().all(|value| value.is_finite()));
     // none of them differs
     assert_eq!(response(&[3.0; 20], &points, Shape::Product), DVector::zeros(20));
     assert_eq!(response(&[0.0; 20], &points, Shape::Product), DVector::zeros(20));
-    assert_eq!(response(&[-f64::MAX, f64::MAX], &points.some(&[0, 1]), Shape::Product).len(), 2);
+    assert_eq!(
+        response(&[-f64::MAX, f64::MAX], &points.some(&[0, 1]), Shape::Product).len(),
+        2
+    );
 }
 
 #[test]
@@ -287,7 +359,10 @@ fn of_many_points_the_best_and_some_of_all_are_seen() {
     assert!(evenly(0, 5).is_empty() && nearer_the_best(0, 5).is_empty());
     for (count, most) in [(11, 10), (12, 3), (1_000, 7)] {
         let some = nearer_the_best(count, most);
-        assert!(some.len() == most && some.windows(2).all(|pair| pair[0] < pair[1]), "{some:?}");
+        assert!(
+            some.len() == most && some.windows(2).all(|pair| pair[0] < pair[1]),
+            "{some:?}"
+        );
     }
 }
 
@@ -321,7 +396,10 @@ fn what_is_inactive_is_alike_and_somewhat_unlike_what_is_active() {
     points.gradients(&kernel, &b, &mut room);
     assert!(room.slopes.iter().all(|slope| slope.is_finite()));
     assert!(room.slopes[2 * 3..3 * 3].iter().all(|slope| *slope == 0.0));
-    assert!(room.slopes[3..2 * 3].iter().all(|slope| *slope == 0.0), "a category has none");
+    assert!(
+        room.slopes[3..2 * 3].iter().all(|slope| *slope == 0.0),
+        "a category has none"
+    );
 }
 
 #[test]
@@ -363,7 +441,10 @@ fn the_hill_rises_as_its_slope_says() {
                 look(&moved, &mut [0.0; 2])
             };
             let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
-            assert!((difference - slope[d]).abs() < 1e-4 * (1.0 + slope[d].abs()), "{difference} {slope:?}");
+            assert!(
+                (difference - slope[d]).abs() < 1e-4 * (1.0 + slope[d].abs()),
+                "{difference} {slope:?}"
+            );
         }
     }
 }
@@ -387,9 +468,7 @@ fn where_trials_fail_is_known_from_those_that_did() {
     let space = plane();
     let process = process(&space);
     let mut rng = rng(9);
-    let configs: Vec<Config> = (0..40)
-        .map(|_| space.decode(&[rng.random(), rng.random()]))
-        .collect();
+    let configs: Vec<Config> = (0..40).map(|_| space.decode(&[rng.random(), rng.random()])).collect();
     let origin = Origin::default();
     let history: Vec<Observation<'_>> = (1..)
         .zip(&configs)
@@ -414,7 +493,12 @@ fn where_trials_fail_is_known_from_those_that_did() {
         (prediction.means[0] + feasibility.usual) / prediction.deviation
     };
     for y in [0.1, 0.5, 0.9] {
-        assert!(surely(0.2, y) > 1.0 && surely(0.8, y) < -1.0, "{y}: {} {}", surely(0.2, y), surely(0.8, y));
+        assert!(
+            surely(0.2, y) > 1.0 && surely(0.8, y) < -1.0,
+            "{y}: {} {}",
+            surely(0.2, y),
+            surely(0.8, y)
+        );
     }
     assert!(process.feasibility(&seen.known, &[]).is_none());
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Of what lies at 0, which no factor moves, a step goes this part of the range for a factor of 2 (or, down, of 0).
-const FROM_ZERO: f64 = 0.1;
+const FROM_ZERO: f64 = 0.5;
 
 /// A configuration that differs from another in one parameter (and in what depends on that one's condition).
 #[derive(Debug)]
@@ -146,7 +146,7 @@ fn continuous(space: &Space, slot: usize, parameter: &Parameter, number: Slot, f
 
 /// A step away from 0.
 fn from_zero(space: &Space, slot: usize, zero: Slot, factor: f64) -> Slot {
-    let unit = space.unit(slot, zero) + std::env::var("FZ").map_or(FROM_ZERO, |z| z.parse().unwrap()) * (factor - 1.0);
+    let unit = space.unit(slot, zero) + FROM_ZERO * (factor - 1.0);
     space.value_at(slot, unit.clamp(0.0, 1.0))
 }
 

@@ -63,6 +63,18 @@ fn a_shifted_sphere() {
     better(&samplers, &doubles(4), 60, 0.0, sphere);
 }
 
+/// Where a study's own code reports a penalty in place of failing, however great, what is good is still told apart.
+#[test]
+fn a_sphere_with_penalties() {
+    let f = |config: &Config| match number(config.0[0]) {
+        x if x > 3.0 => 1e30,
+        x if x < -4.0 => f64::MAX,
+        _ => sphere(config),
+    };
+    let samplers = [("auto", 0.1), ("gaussianProcess", 0.1), ("tpe", 0.5), ("cmaEs", 0.5)];
+    better(&samplers, &doubles(4), 60, 0.0, f);
+}
+
 #[test]
 fn a_noisy_sphere() {
     let samplers = [("auto", 0.5), ("gaussianProcess", 0.5), ("tpe", 0.7), ("cmaEs", 0.7)];

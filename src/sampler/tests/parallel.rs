@@ -146,12 +146,12 @@ fn stragglers_hold_nothing_up() {
 /// Ten in flight, answers out of order: the models still beat chance.
 #[test]
 fn ten_in_flight_still_learn() {
-    let space = doubles(3);
+    let space = doubles(5);
     let found = |name: &str, seed: u64| {
         let mut run = Run::new(&json!({ name: {} }), &space, seed);
         run.parallelism = 10;
         let mut flying: Vec<usize> = Vec::new();
-        for turn in 0..60 {
+        for turn in 0..80 {
             flying.extend(run.ask());
             if flying.len() == 10 {
                 let ended = flying.swap_remove((turn * 7) % 10);
