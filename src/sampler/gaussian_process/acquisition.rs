@@ -5,14 +5,22 @@ use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 use super::posterior::Posterior;
 
+/// Where trials do not fail.
+#[derive(Debug)]
+pub(super) struct Feasibility {
+    /// Of 1 where a trial did not fail and -1 where it did, less `usual`.
+    pub(super) model: Posterior,
+    /// What is to be expected where nothing is known: the mean over all trials.
+    pub(super) usual: f64,
+}
+
 /// What is asked of the models.
 #[derive(Debug)]
 pub(super) struct Acquisition<'a> {
     pub(super) objective: &'a Posterior,
     /// For each fantasy the value to improve upon.
     pub(super) best: Vec<f64>,
-    /// Above 0 where a trial does not fail.
-    pub(super) feasibility: Option<&'a Posterior>,
+    pub(super) feasibility: Option<&'a Feasibility>,
 }
 
 impl Acquisition<'_> {
@@ -22,9 +30,9 @@ impl Acquisition<'_> {
         let worth = |(mean, best): (&f64, &f64)| improvement((best - mean) / prediction.deviation).0;
         let each: Vec<f64> = prediction.means.iter().zip(&self.best).map(worth).collect();
         let mut value = log_mean_exp(&each) + libm::log(prediction.deviation);
-        if let Some(feasibility) = self.feasibility {
-            let prediction = feasibility.predict(x);
-            value += log_cumulative(prediction.means[0] / prediction.deviation).0;
+        if let Some(Feasibility { model, usual }) = self.feasibility {
+            let prediction = model.predict(x);
+            value += prospect((prediction.means[0] + usual) / prediction.deviation).0;
         }
         value
     }
@@ -50,10 +58,10 @@ impl Acquisition<'_> {
                 *slope += share * by * (-slopes.means[s][d] - z[s] * slopes.deviation[d]) / deviation;
             }
         }
-        if let Some(feasibility) = self.feasibility {
-            let (prediction, slopes) = feasibility.predict_with_slopes(x);
-            let z = prediction.means[0] / prediction.deviation;
-            let (log, by) = log_cumulative(z);
+        if let Some(Feasibility { model, usual }) = self.feasibility {
+            let (prediction, slopes) = model.predict_with_slopes(x);
+            let z = (prediction.means[0] + usual) / prediction.deviation;
+            let (log, by) = prospect(z);
             value += log;
             for (d, slope) in slope.iter_mut().enumerate() {
                 *slope += by * (slopes.means[0][d] - z * slopes.deviation[d]) / prediction.deviation;
@@ -79,9 +87,12 @@ fn cumulative(z: f64) -> f64 {
     0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
 }
 
+/// Below this the asymptotic series are exact to eight digits; above, the functions themselves are, in spite of what their differences lose.
+const FAR: f64 = -20.0;
+
 /// log(phi(z) + z Phi(z)), the expected improvement in deviations, and its derivative.
 fn improvement(z: f64) -> (f64, f64) {
-    if z > -5.0 {
+    if z > FAR {
         let (density, below) = (libm::exp(log_density(z)), cumulative(z));
         let improvement = density + z * below;
         (libm::log(improvement), below / improvement)
@@ -94,10 +105,24 @@ fn improvement(z: f64) -> (f64, f64) {
     }
 }
 
+/// How many deviations what is said of a point has to be above failing: where a trial is likelier to fail than one in fifteen, the point is worth less and less.
+/// The product of improvement and probability alone is not enough: where the objective is known well, there is so little to gain that any risk seems worth it.
+const SURE: f64 = 1.5;
+
+/// How much less it is worth, by the square of the deviations that are lacking. Improvements differ by as much where next to nothing is left to gain.
+const RISK: f64 = 100.0;
+
+/// What the prospect of not failing adds to a point's worth, and its derivative by `z`.
+fn prospect(z: f64) -> (f64, f64) {
+    let (log, by) = log_cumulative(z);
+    let lacking = (SURE - z).max(0.0);
+    (log - RISK * lacking * lacking, by + 2.0 * RISK * lacking)
+}
+
 /// log(Phi(z)) and its derivative.
 fn log_cumulative(z: f64) -> (f64, f64) {
-    if z > -6.0 {
-        let below = cumulative(z).max(f64::MIN_POSITIVE);
+    if z > FAR {
+        let below = cumulative(z);
         (libm::log(below), libm::exp(log_density(z)) / below)
     } else {
         let s = 1.0 / (z * z);
@@ -112,8 +137,8 @@ mod tests {
 
     #[test]
     fn logarithms_are_smooth_where_the_series_takes_over() {
-        for (function, from) in [(improvement as fn(f64) -> (f64, f64), -5.0), (log_cumulative, -6.0)] {
-            for z in [from, -30.0, -8.0, -1.0, 0.0, 3.0] {
+        for function in [improvement as fn(f64) -> (f64, f64), log_cumulative] {
+            for z in [FAR, -30.0, -8.0, -5.0, -1.0, 0.0, 3.0] {
                 let h = 1e-4;
                 let (low, high) = (function(z - h).0, function(z + h).0);
                 let slope = function(z).1;

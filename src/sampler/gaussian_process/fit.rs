@@ -214,3 +214,14 @@ pub(super) fn fit(points: &Points, values: &DVector<f64>, evaluations: usize, sh
     let (best, value) = minimize(&evidence, start, evaluations);
     (Hyper(best), value)
 }
+
+/// What is fitted, for tests: the function that gives its value and writes its gradient.
+#[cfg(test)]
+pub(super) fn evidence<'a>(
+    points: &Points,
+    values: &'a DVector<f64>,
+    shape: Shape,
+) -> impl Fn(&[f64], &mut [f64]) -> f64 + use<'a> {
+    let evidence = Evidence::new(points, values, shape);
+    move |x, gradient| evidence.evaluate(x, gradient)
+}

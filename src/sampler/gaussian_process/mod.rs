@@ -13,11 +13,15 @@ mod posterior;
 mod region;
 mod response;
 mod search;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
 
 use nalgebra::DVector;
 use rand_chacha::rand_core::SeedableRng;
 
-use acquisition::Acquisition;
+use acquisition::{Acquisition, Feasibility};
 use features::Features;
 use fit::{Shape, fit};
 use kernel::Kernel;
@@ -104,7 +108,14 @@ struct Seen<'a> {
     /// From the best to the worst.
     known: Vec<Known<'a>>,
     failed: Vec<Vec<f64>>,
+    /// From the newest to the oldest.
     pending: Vec<Vec<f64>>,
+}
+
+/// An order of points, whatever it is, also of those that lack coordinates: so that nothing depends on the order of the history.
+fn order(a: &[f64], b: &[f64]) -> Ordering {
+    let mut places = a.iter().zip(b).map(|(a, b)| a.total_cmp(b));
+    places.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 impl GaussianProcess {
@@ -114,6 +125,7 @@ impl GaussianProcess {
             failed: Vec::new(),
             pending: Vec::new(),
         };
+        let mut pending = Vec::new();
         for trial in history {
             let point = self.features.encode(space, trial.config);
             match trial.outcome {
@@ -124,12 +136,14 @@ impl GaussianProcess {
                     number: trial.number,
                 }),
                 Outcome::Value(_) | Outcome::Failed => seen.failed.push(point),
-                Outcome::Pending => seen.pending.push(point),
+                Outcome::Pending => pending.push((trial.number, point)),
             }
         }
-        let places = |a: &[f64], b: &[f64]| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
         seen.known
-            .sort_by(|a, b| a.value.total_cmp(&b.value).then_with(|| places(&a.point, &b.point)));
+            .sort_by(|a, b| a.value.total_cmp(&b.value).then_with(|| order(&a.point, &b.point)));
+        seen.failed.sort_by(|a, b| order(a, b));
+        pending.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| order(&a.1, &b.1)));
+        seen.pending = pending.into_iter().map(|(_, point)| point).collect();
         seen
     }
 
@@ -153,7 +167,7 @@ impl GaussianProcess {
         let values = response(&raw, &points, shape);
         let kernel = self.kernel(&points, &values, FITTED, shape);
 
-        let recent = pending.iter().rev().take(MOST.1).map(|point| &point[..]);
+        let recent = pending.iter().take(MOST.1).map(|point| &point[..]);
         let all = Points::new(
             &self.features,
             chosen.iter().map(|&i| &known[i].point[..]).chain(recent),
@@ -193,7 +207,7 @@ impl GaussianProcess {
 
     /// The model of where trials do not fail: 1 where one did not, -1 where one failed (least-squares classification,
     /// Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, section 6.5). `None` where none failed.
-    fn feasibility(&self, known: &[Known<'_>], failed: &[Vec<f64>]) -> Option<Posterior> {
+    fn feasibility(&self, known: &[Known<'_>], failed: &[Vec<f64>]) -> Option<Feasibility> {
         if failed.is_empty() {
             return None;
         }
@@ -201,20 +215,17 @@ impl GaussianProcess {
         let bad = evenly(failed.len(), MOST.2);
         let good_points = good.iter().map(|&i| &known[i].point[..]);
         let points = Points::new(&self.features, good_points.chain(bad.iter().map(|&i| &failed[i][..])));
+        let usual = (known.len() as f64 - failed.len() as f64) / (known.len() + failed.len()) as f64;
         let labels = good.iter().map(|_| 1.0).chain(bad.iter().map(|_| -1.0));
-        let labels = DVector::from_iterator(points.count(), labels);
+        let labels = DVector::from_iterator(points.count(), labels.map(|label| label - usual));
         let some = evenly(points.count(), FITTED.0);
         let few = DVector::from_iterator(some.len(), some.iter().map(|&i| labels[i]));
         let (hyper, _) = fit(&points.some(&some), &few, FITTED.1, Shape::ProductAndSum);
         // no pending points, so nothing is drawn
         let mut unused = rand_chacha::ChaCha8Rng::from_seed([0; 32]);
-        Posterior::new(
-            Kernel::new(&hyper, self.features.len()),
-            points,
-            &labels,
-            1,
-            &mut unused,
-        )
+        let kernel = Kernel::new(&hyper, self.features.len());
+        let model = Posterior::new(kernel, points, &labels, 1, &mut unused)?;
+        Some(Feasibility { model, usual })
     }
 }
 

@@ -12,6 +12,10 @@ const SIDES: (f64, f64, f64) = (0.8, 1.6, 0.007_812_5);
 /// How many trials in a row have to be better than all before for the box to grow.
 const SUCCESSES: usize = 3;
 
+/// How much better than all before a trial has to be to count as a success: that part of what the best is below the median.
+/// Not of the best value itself, which depends on where the objective's 0 is.
+const NOTICEABLE: f64 = 1e-3;
+
 /// For each dimension the bounds of what is searched.
 #[derive(Clone, Debug)]
 pub(super) struct Region {
@@ -53,13 +57,25 @@ impl Region {
     }
 }
 
+/// How far the least value lies below the median.
+fn below_the_median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match (sorted.first(), sorted.get(sorted.len() / 2)) {
+        (Some(least), Some(middle)) => middle - least,
+        _ => 0.0,
+    }
+}
+
 /// The box's side after these values.
 fn side(values: impl Iterator<Item = f64>, dimensions: usize, parallelism: u32) -> f64 {
     let (first, most, least) = SIDES;
     let patience = dimensions.max(4).div_ceil(parallelism.max(1) as usize).max(4);
     let (mut side, mut best, mut successes, mut failures) = (first, f64::INFINITY, 0, 0);
+    let values: Vec<f64> = values.collect();
+    let noticeable = NOTICEABLE * below_the_median(&values);
     for value in values {
-        if best.is_infinite() || value < best - 1e-3 * best.abs() {
+        if best.is_infinite() || value < best - noticeable {
             (successes, failures) = (successes + 1, 0);
         } else {
             (successes, failures) = (0, failures + 1);
@@ -80,6 +96,13 @@ fn side(values: impl Iterator<Item = f64>, dimensions: usize, parallelism: u32) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_the_objective_has_its_zero_does_not_matter() {
+        let falling = |shift: f64| (0..30).map(move |i| shift + f64::from(100 - i));
+        assert_eq!(side(falling(0.0), 20, 1), side(falling(1e6), 20, 1));
+        assert_eq!(side(falling(1e6), 20, 1), 1.6);
+    }
 
     #[test]
     fn the_box_grows_with_success_and_shrinks_with_failure() {

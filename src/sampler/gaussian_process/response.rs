@@ -26,18 +26,17 @@ pub(super) fn response(raw: &[f64], points: &Points, shape: Shape) -> DVector<f6
     }
 }
 
-/// The values standardised, the worst cut.
+/// The sorted values standardised, the worst cut: before anything is divided by the greatest, beside which all others might be nothing.
 fn cut(raw: &[f64]) -> DVector<f64> {
-    let greatest = raw.iter().fold(0.0f64, |most, value| most.max(value.abs()));
-    let scale = if greatest > 0.0 { greatest } else { 1.0 };
-    // first, so that nothing overflows
-    let mut values = DVector::from_iterator(raw.len(), raw.iter().map(|value| value / scale));
-    let (least, middle) = (values[0], values[raw.len() / 2]);
-    if middle > least {
-        let most = least + CUT * (middle - least);
-        values.iter_mut().for_each(|value| *value = value.min(most));
-    }
-    standardise(&values).0
+    let least = raw[0];
+    let middle = raw[raw.len() / 2..].iter().find(|value| **value > least);
+    let most = middle.map_or(least, |middle| least + CUT * (middle - least));
+    // where that is no number, all are about as large as numbers get
+    let most = if most.is_finite() { most } else { f64::MAX };
+    let values = DVector::from_iterator(raw.len(), raw.iter().map(|value| value.min(most)));
+    let greatest = values.amax();
+    // so that no square overflows
+    standardise(&(values / if greatest > 0.0 { greatest } else { 1.0 })).0
 }
 
 /// The values with mean 0 and deviation 1 (all 0 where they do not differ), and their deviation before.

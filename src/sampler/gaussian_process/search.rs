@@ -254,17 +254,32 @@ impl Smooth for Hill<'_> {
     }
 }
 
+/// The hill of an acquisition, for tests: the function that gives its height and writes its slope.
+#[cfg(test)]
+pub(super) fn hill<'a>(
+    acquisition: &'a Acquisition<'a>,
+    at: &'a [f64],
+    moving: Vec<(usize, (f64, f64))>,
+) -> impl Fn(&[f64], &mut [f64]) -> f64 {
+    let hill = Hill {
+        acquisition,
+        at,
+        moving,
+    };
+    move |x, slope| hill.evaluate(x, slope)
+}
+
 /// The range with `x` in it.
 fn widened((low, high): (f64, f64), x: f64) -> (f64, f64) {
     (low.min(x), high.max(x))
 }
 
-fn from_angle(angle: f64, (low, high): (f64, f64)) -> f64 {
+pub(super) fn from_angle(angle: f64, (low, high): (f64, f64)) -> f64 {
     low + (high - low) * (0.5 - 0.5 * libm::cos(angle))
 }
 
 /// The angle of a coordinate, never quite that of an end, where the slope is nothing.
-fn to_angle(x: f64, (low, high): (f64, f64)) -> f64 {
+pub(super) fn to_angle(x: f64, (low, high): (f64, f64)) -> f64 {
     let part = if high > low { (x - low) / (high - low) } else { 0.5 };
     libm::acos(1.0 - 2.0 * part).clamp(0.03, PI - 0.03)
 }

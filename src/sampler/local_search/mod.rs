@@ -143,7 +143,8 @@ impl Sampler for LocalSearch {
 
 impl LocalSearch {
     /// A neighbour of `base` that was not tried: of the nearest ones, with the parameter that the fewest running trials change, and in the direction that made `base`
-    /// itself better than the one before, if that is among them.
+    /// itself better than the one before, if that is among them. Beside each that is under way the next goes one power farther, then again near: of many steps at the same
+    /// time only one is built upon, so it had better be a long one where that is good.
     fn neighbour(
         &self,
         context: &Context<'_>,
@@ -154,7 +155,9 @@ impl LocalSearch {
     ) -> Option<Config> {
         let base = &completed(context.space, base, &self.start);
         let busy = record.busy(base);
-        for power in 1..=FARTHEST {
+        let under_way: usize = busy.iter().sum();
+        let first = 1 + (under_way % FARTHEST as usize) as i32;
+        for power in (first..=FARTHEST).chain(1..first) {
             let mut found: Vec<Neighbour> = neighbours(context.space, base, &self.factors, power)
                 .into_iter()
                 .filter(|one| !unused.is_tried(&one.config) && unused.allows(&one.config))

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Of what lies at 0, which no factor moves, a step goes this part of the range for a factor of 2 (or, down, of 0).
-const FROM_ZERO: f64 = 0.1;
+const FROM_ZERO: f64 = 0.5;
 
 /// A configuration that differs from another in one parameter (and in what depends on that one's condition).
 #[derive(Debug)]

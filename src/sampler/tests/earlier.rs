@@ -1,7 +1,6 @@
 //! What earlier studies found: the best of it first, nothing of it twice.
 
 use super::*;
-use crate::api::Algorithm;
 
 const PARAMETERS: &str = "[{name: x, int: {min: 0, max: 3}, default: 2}, {name: kind, categorical: {values: [a, b]}, default: a}, \
      {name: m, double: {min: 0, max: 1, step: 0.5}, when: 'parameters.kind == \"b\"', default: 0.5}]";
@@ -19,18 +18,8 @@ fn config(space: &Space, parameters: Value) -> Config {
 /// All that a study proposes that knows these results: what proposed it, and its configuration.
 fn proposals(spec: Value, constraints: &[&str], earlier: &[(Value, Option<f64>)]) -> Vec<(String, Value)> {
     let space = space(PARAMETERS, constraints);
-    let spec: crate::api::Sampler = serde_json::from_value(spec).unwrap();
-    let sampler = with_earlier(
-        &spec,
-        compile(
-            &Algorithm {
-                sampler: spec.clone(),
-                ..Algorithm::default()
-            },
-            &space,
-        )
-        .unwrap(),
-    );
+    let algorithm: crate::api::Algorithm = serde_json::from_value(json!({"sampler": spec})).unwrap();
+    let sampler = with_earlier(&algorithm.sampler, compile(&algorithm, &space).unwrap());
     let earlier: Vec<(Config, Outcome)> = earlier
         .iter()
         .map(|(parameters, value)| {

@@ -34,6 +34,15 @@ const LEAST_CANDIDATES: usize = 24;
 /// How many coordinates of kernels are compared with those of candidates: the more observations, the fewer candidates.
 const WORK: usize = 4_000_000;
 
+/// How many coordinates the kernels of a density have at most: of longer histories in many dimensions a part stands for all.
+const COORDINATES: usize = 400_000;
+
+/// From what probability of not failing on a point is worth as much as if nothing ever failed.
+const SURE: f64 = 0.9;
+
+/// What a lack of that counts, in logarithms of the ratio of densities: more than these differ by.
+const RISK: f64 = 20.0;
+
 /// Good kernels adapt to where the good points are, so that the search goes from far to near; but never so near that it cannot leave.
 const GOOD: Bandwidth = Bandwidth::Spread {
     factor: 0.5,
@@ -87,7 +96,8 @@ impl Tpe {
     /// What the model proposes: of some configurations drawn from the good density, the one where it is the greatest in relation to the bad one.
     fn modelled(&self, context: &Context<'_>, history: &[Observation<'_>], unused: &mut Unused<'_>) -> Option<Config> {
         let known = Known::new(context.space, &self.dimensions, history);
-        let (good, bad) = known.split();
+        let most = (COORDINATES / self.dimensions.len().max(1)).max(1);
+        let (good, bad) = known.split(most);
         let good = Parzen::new(&self.dimensions, &good, GOOD);
         let bad = Parzen::new(&self.dimensions, &bad, BAD);
         let work = history.len().max(1) * self.dimensions.len().max(1);
@@ -111,12 +121,35 @@ impl Tpe {
             .map(|config| Point::new(context.space, &self.dimensions, config))
             .collect();
         let (good, bad) = (good.log_densities(&points), bad.log_densities(&points));
-        let ratios = good.iter().zip(&bad).map(|(good, bad)| good - bad);
+        let risks = self.risks(&known, &points, most);
+        let ratios = good
+            .iter()
+            .zip(&bad)
+            .zip(risks)
+            .map(|((good, bad), risk)| good - bad - risk);
         let best = configs
             .into_iter()
             .zip(ratios)
             .max_by(|one, other| one.1.total_cmp(&other.1));
         best.map(|(config, _)| config)
+    }
+
+    /// How much each point is worth less because a trial may fail there: nothing where that is unlikely, as far as its neighbourhood tells
+    /// (Watanabe and Hutter, "c-TPE: Tree-Structured Parzen Estimator with Inequality Constraints", IJCAI 2023, weigh densities of either kind in a like way).
+    fn risks(&self, known: &Known, points: &[Point], most: usize) -> Vec<f64> {
+        let (well, failed) = known.failures(most);
+        if failed.is_empty() {
+            return vec![0.0; points.len()];
+        }
+        let often = (failed.iter().map(|(_, weight)| weight).sum::<f64>() + 1.0)
+            / (well.iter().map(|(_, weight)| weight).sum::<f64>() + 1.0);
+        let well = Parzen::new(&self.dimensions, &well, BAD).log_densities(points);
+        let failed = Parzen::new(&self.dimensions, &failed, BAD).log_densities(points);
+        let risk = |(well, failed): (&f64, &f64)| {
+            let likely = 1.0 / (1.0 + often * libm::exp(failed - well));
+            RISK * (SURE - likely).max(0.0)
+        };
+        well.iter().zip(&failed).map(risk).collect()
     }
 }
 

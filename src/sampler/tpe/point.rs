@@ -47,30 +47,38 @@ pub(super) type Weighted<'a> = (&'a Point, f64);
 pub(super) struct Known {
     /// Finished trials, the best first.
     values: Vec<(f64, Point)>,
-    /// What has no value, or none yet.
-    others: Vec<Point>,
+    failed: Vec<Point>,
+    pending: Vec<Point>,
 }
 
 impl Known {
     pub(super) fn new(space: &Space, dimensions: &[Dimension], history: &[Observation<'_>]) -> Self {
-        let (mut values, mut others) = (Vec::with_capacity(history.len()), Vec::new());
+        let mut values = Vec::with_capacity(history.len());
+        let (mut failed, mut pending) = (Vec::new(), Vec::new());
         for trial in history {
             let point = Point::new(space, dimensions, trial.config);
             match trial.outcome {
                 // + 0.0 turns -0.0 into 0.0
                 Outcome::Value(value) if value < f64::INFINITY => values.push((value + 0.0, point)),
-                _ => others.push(point),
+                Outcome::Value(_) | Outcome::Failed => failed.push(point),
+                Outcome::Pending => pending.push(point),
             }
         }
         values.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then_with(|| one.1.order(&other.1)));
-        others.sort_unstable_by(Point::order);
-        Self { values, others }
+        failed.sort_unstable_by(Point::order);
+        pending.sort_unstable_by(Point::order);
+        Self {
+            values,
+            failed,
+            pending,
+        }
     }
 
     /// The good points and the bad ones. Good are a tenth of those that have a value, at least one and at most 25; of several that are equally good
     /// and of which only some would be among them, each is good in part and bad in part.
+    /// Of the bad ones that have ended, at most so many stand for all.
     /// Failed trials are bad, and so are those under way: a constant liar that keeps the next proposal away from them.
-    pub(super) fn split(&self) -> (Vec<Weighted<'_>>, Vec<Weighted<'_>>) {
+    pub(super) fn split(&self, most: usize) -> (Vec<Weighted<'_>>, Vec<Weighted<'_>>) {
         let count = self.values.len().div_ceil(10).min(25);
         let last = count.checked_sub(1).and_then(|last| self.values.get(last));
         let (from, to) = last.map_or((0, 0), |(limit, _)| {
@@ -94,7 +102,26 @@ impl Known {
             all.filter(|(_, weight)| *weight > 0.0).collect()
         };
         let mut bad = weighted(&|at| 1.0 - good(at));
-        bad.extend(self.others.iter().map(|point| (point, 1.0)));
+        bad.extend(self.failed.iter().map(|point| (point, 1.0)));
+        let mut bad = thinned(bad, most);
+        bad.extend(self.pending.iter().map(|point| (point, 1.0)));
         (weighted(&good), bad)
     }
+
+    /// The points where trials did not fail, and those where they did, at most so many of each.
+    pub(super) fn failures(&self, most: usize) -> (Vec<Weighted<'_>>, Vec<Weighted<'_>>) {
+        let well = self.values.iter().map(|(_, point)| (point, 1.0));
+        let failed = self.failed.iter().map(|point| (point, 1.0));
+        (thinned(well.collect(), most), thinned(failed.collect(), most))
+    }
+}
+
+/// At most `most` of these, evenly from first to last, each for as many as it stands for.
+fn thinned(points: Vec<Weighted<'_>>, most: usize) -> Vec<Weighted<'_>> {
+    if points.len() <= most {
+        return points;
+    }
+    let each = points.len() as f64 / most as f64;
+    let chosen = (0..most).filter_map(|i| points.get(i * points.len() / most));
+    chosen.map(|(point, weight)| (*point, weight * each)).collect()
 }
