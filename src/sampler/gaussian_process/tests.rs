@@ -309,7 +309,7 @@ fn the_model_sees_values_of_any_scale_alike_and_very_bad_ones_cut() {
     // however bad the worst is, the others stay apart
     let mut worse = plain.clone();
     worse[19] = 1e200;
-    let mut worst = plain.clone();
+    let mut worst = plain;
     worst[19] = 1e300;
     let (worse, worst) = (
         response(&worse, &points, Shape::Product),
@@ -376,7 +376,7 @@ fn what_is_inactive_is_alike_and_somewhat_unlike_what_is_active() {
     let c = encode([Slot::Double(0.9), Slot::Choice(2), Slot::Double(0.7), Slot::Choice(3)]);
     assert!(a[2] == 0.7 && b[2].is_nan() && c[2].is_nan());
     assert_eq!((a[1], b[1], c[1]), (0.0, 1.0, 2.0));
-    let points = points_of(&features, &[a.clone(), b.clone(), c.clone()]);
+    let points = points_of(&features, &[a.clone(), b.clone(), c]);
     let squares = |d: usize, x: f64| {
         let mut squares = [0.0; 3];
         points.squares(d, x, &mut squares);
@@ -386,7 +386,7 @@ fn what_is_inactive_is_alike_and_somewhat_unlike_what_is_active() {
     assert_eq!(squares(2, f64::NAN), [features::UNLIKE, 0.0, 0.0]);
     // of categories none is nearer than another, not even where some point lacks it
     assert_eq!(squares(1, 0.0), [0.0, 1.0, 1.0]);
-    let lacking = points_of(&features, &[a.clone(), vec![0.1, f64::NAN, f64::NAN, 0.5]]);
+    let lacking = points_of(&features, &[a, vec![0.1, f64::NAN, f64::NAN, 0.5]]);
     let mut some = [0.0; 2];
     lacking.squares(1, 2.0, &mut some);
     assert_eq!(some, [1.0, features::UNLIKE]);

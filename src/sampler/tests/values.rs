@@ -4,7 +4,10 @@ use super::{suite::*, *};
 use crate::space::Slot;
 
 /// Objectives that no sampler may stumble over.
-const ODD: [(&str, fn(u32, f64) -> Outcome); 15] = [
+/// What becomes of the trial with that number and that value of the function.
+type Odd = fn(u32, f64) -> Outcome;
+
+const ODD: [(&str, Odd); 15] = [
     ("tiny", |_, value| gave(1e-12 * value)),
     ("huge", |_, value| gave(1e12 * value)),
     ("at the end of numbers", |_, value| gave((value - 0.5) * 1e308)),
