@@ -101,7 +101,7 @@ fn what_overflows_in_the_evidence_counts_as_very_bad() {
     for far in [40.0, -40.0, f64::NAN, f64::INFINITY] {
         let mut at = vec![0.0; 7];
         at[1] = far;
-        assert!(look(&at, &mut vec![0.0; 7]).is_nan());
+        assert!(look(&at, &mut [0.0; 7]).is_nan());
     }
 }
 

@@ -3,10 +3,10 @@
 use super::{suite::*, *};
 use crate::space::Slot;
 
-/// Objectives that no sampler may stumble over.
 /// What becomes of the trial with that number and that value of the function.
 type Odd = fn(u32, f64) -> Outcome;
 
+/// Objectives that no sampler may stumble over.
 const ODD: [(&str, Odd); 15] = [
     ("tiny", |_, value| gave(1e-12 * value)),
     ("huge", |_, value| gave(1e12 * value)),
