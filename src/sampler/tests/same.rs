@@ -9,7 +9,7 @@ use super::{suite::*, *};
 fn the_same_question_has_the_same_answer() {
     for space in [mixed(), doubles(3)] {
         for spec in specs(&space) {
-            for length in [0, 5, 35] {
+            for length in [0, 5, 20] {
                 let run = with_history(&spec, &space, length, true);
                 let answer = run.suggest();
                 assert_eq!(answer, run.suggest(), "{spec}");

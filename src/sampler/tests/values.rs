@@ -61,9 +61,12 @@ fn objectives_of_any_scale_and_with_any_gaps() {
 /// Many equal values where parameters are inactive here and there: whatever sorts them must not mind.
 #[test]
 fn many_equal_values_in_a_space_with_conditions() {
-    for space in spaces() {
+    for space in spaces()
+        .into_iter()
+        .filter(|space| space.parameters().iter().any(|one| one.when.is_some()))
+    {
         for spec in specs(&space) {
-            let mut run = with_history(&spec, &space, 120, false);
+            let mut run = with_history(&spec, &space, 80, false);
             for trial in &mut run.trials {
                 trial.outcome = gave(1.0);
             }
@@ -106,7 +109,7 @@ fn the_scale_of_the_objective_changes_nothing() {
         for spec in specs(&space) {
             let proposed = |factor: f64| {
                 let mut run = Run::new(&spec, &space, 4);
-                run.run(20, |_, config| gave(factor * landscape(&space, config)));
+                run.run(14, |_, config| gave(factor * landscape(&space, config)));
                 run.trials
                     .into_iter()
                     .map(|trial| trial.config)
@@ -133,19 +136,21 @@ fn sphere(config: &Config) -> f64 {
 #[test]
 fn scale_and_shift_of_the_objective_change_nothing_material() {
     let space = doubles(2);
-    for name in LEARNERS {
+    // auto is one of the others
+    for name in LEARNERS.into_iter().filter(|name| *name != "auto") {
         let found = |factor: f64, shift: f64| {
-            let mut found: Vec<f64> = (1..=3)
+            let (seeds, trials) = if is_costly(name) { (1, 20) } else { (3, 30) };
+            let mut found: Vec<f64> = (1..=seeds)
                 .map(|seed| {
                     let mut run = Run::new(&json!({ name: {} }), &space, seed);
-                    run.run(30, |_, config| gave(factor * sphere(config) + shift));
+                    run.run(trials, |_, config| gave(factor * sphere(config) + shift));
                     run.own()
                         .map(|trial| sphere(&trial.config))
                         .fold(f64::INFINITY, f64::min)
                 })
                 .collect();
             found.sort_by(f64::total_cmp);
-            found[1]
+            found[found.len() / 2]
         };
         let plain = found(1.0, 0.0);
         for (factor, shift) in [(1e12, 0.0), (1e-12, 0.0), (3.0, 1e6), (1e-3, -1e5)] {
@@ -187,7 +192,7 @@ fn what_earlier_studies_found_breaks_nothing() {
                 .collect();
             for spec in specs(&space) {
                 let mut run = Run::new(&spec, &space, 3).with_earlier(&earlier);
-                run.run(3, |_, config| gave(landscape(&space, config)));
+                run.run(1, |_, config| gave(landscape(&space, config)));
                 let algorithm: crate::api::Algorithm = serde_json::from_value(json!({ "sampler": spec })).unwrap();
                 let mut wrapped = Run::new(&spec, &space, 3).with_earlier(&earlier);
                 wrapped.sampler = with_earlier(&algorithm.sampler, compile(&algorithm, &space).unwrap());
@@ -215,7 +220,7 @@ fn what_earlier_studies_found_helps() {
     }
     for name in ["auto", "tpe", "gaussianProcess"] {
         let found = |earlier: &[(Config, Outcome)]| {
-            let mut found: Vec<f64> = (1..=5)
+            let mut found: Vec<f64> = (1..=if is_costly(name) { 1 } else { 5 })
                 .map(|seed| {
                     let mut run = Run::new(&json!({ name: {} }), &space, seed).with_earlier(earlier);
                     run.run(10, |_, config| gave(sphere(config)));
@@ -223,7 +228,7 @@ fn what_earlier_studies_found_helps() {
                 })
                 .collect();
             found.sort_by(f64::total_cmp);
-            found[2]
+            found[found.len() / 2]
         };
         let (with, without) = (found(&near), found(&[]));
         assert!(with < 0.5 * without, "{name}: {with} {without}");
