@@ -105,12 +105,12 @@ fn improvement(z: f64) -> (f64, f64) {
     }
 }
 
-/// How many deviations what is said of a point has to be above failing: where a trial is likelier to fail than one in fifteen, the point is worth less and less.
+/// How many deviations what is said of a point has to be above failing: where a trial is likelier to fail than one in twelve, the point is worth less and less.
 /// The product of improvement and probability alone is not enough: where the objective is known well, there is so little to gain that any risk seems worth it.
-const SURE: f64 = 1.5;
+const SURE: f64 = 1.4;
 
 /// How much less it is worth, by the square of the deviations that are lacking. Improvements differ by as much where next to nothing is left to gain.
-const RISK: f64 = 100.0;
+const RISK: f64 = 40.0;
 
 /// What the prospect of not failing adds to a point's worth, and its derivative by `z`.
 fn prospect(z: f64) -> (f64, f64) {
