@@ -407,3 +407,35 @@ fn the_best_of_few_values_is_found() {
     });
     assert!(best.fold(f64::INFINITY, f64::min) < 0.2);
 }
+
+#[test]
+fn of_many_bad_points_some_stand_for_all() {
+    let space = space("[{name: x, double: {min: 0, max: 1}}]", &[]);
+    let dimensions = Dimension::all(&space);
+    let configs: Vec<Config> = (0..1_000).map(|i| space.decode(&[f64::from(i) / 1_000.0])).collect();
+    let origin = Origin::default();
+    let history: Vec<Observation<'_>> = (1..)
+        .zip(&configs)
+        .map(|(number, config)| Observation {
+            number,
+            config,
+            origin: &origin,
+            outcome: match number {
+                0..900 => Outcome::Value(f64::from(number)),
+                900..990 => Outcome::Failed,
+                _ => Outcome::Pending,
+            },
+        })
+        .collect();
+    let known = Known::new(&space, &dimensions, &history);
+    let weight = |points: &[(&Point, f64)]| points.iter().map(|(_, weight)| weight).sum::<f64>();
+    let (good, all) = known.split(10_000);
+    let (same, some) = known.split(100);
+    assert_eq!((good.len(), all.len()), (25, 975));
+    // what is under way is all there: each keeps the next proposal away
+    assert_eq!((same.len(), some.len()), (25, 111));
+    assert!((weight(&all) - 975.0).abs() < 1e-9 && (weight(&some) - 975.0).abs() < 1e-9);
+    let (well, failed) = known.failures(50);
+    assert_eq!((well.len(), failed.len()), (50, 50));
+    assert!((weight(&well) - 899.0).abs() < 1e-9 && (weight(&failed) - 90.0).abs() < 1e-9);
+}
