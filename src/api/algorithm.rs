@@ -187,8 +187,8 @@ pub struct TpeSampler {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GaussianProcessSampler {
-    /// How many results (of trials that ended, failed ones among them) are wanted before the model is asked; until then configurations fill the space evenly. 1 to 10000.
-    /// Default: from the number of parameters, at most 10.
+    /// How many trials are started before the model is asked, those of earlier studies counted; until then configurations fill the space evenly. 1 to 10000.
+    /// Default: 2 for each parameter and 2 more, 6 to 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub startup_trials: Option<u32>,
