@@ -5,18 +5,18 @@
 
 use super::{Context, Name, Observation, Outcome, Sampler, Settings, Suggestion};
 use crate::{
-    api::{AutoSampler, Duplicates, FieldErrors, GaussianProcessSampler, RandomSampler, SobolSampler, TpeSampler},
+    api::{AutoSampler, Duplicates, FieldErrors, GaussianProcessSampler, SobolSampler, TpeSampler},
     space::Space,
 };
 
 /// From so many results on the Parzen estimator takes turns with the Gaussian process.
 const MANY_RESULTS: usize = 500;
 
-/// In more dimensions than this the Parzen estimator takes turns from the start.
+/// In more dimensions than this it does so from the start.
 const MANY_DIMENSIONS: usize = 60;
 
-/// The Sobol sequence has no more dimensions.
-const MOST_DIMENSIONS: usize = 256;
+/// How many trials each has in its turn: even, as the Gaussian process itself takes turns with two kernels.
+const TURN: u32 = 2;
 
 /// The part of the budget that no model is asked for, at most: as one third.
 const START: u32 = 3;
@@ -24,9 +24,8 @@ const START: u32 = 3;
 /// What is chosen from.
 #[derive(Debug)]
 struct Auto {
-    random: Box<dyn Sampler>,
-    sobol: Option<Box<dyn Sampler>>,
-    gaussian_process: Option<Box<dyn Sampler>>,
+    sobol: Box<dyn Sampler>,
+    gaussian_process: Box<dyn Sampler>,
     tpe: Box<dyn Sampler>,
     /// How many trials are started before a model is asked, unless the budget is small.
     startup: usize,
@@ -34,17 +33,7 @@ struct Auto {
 
 impl Settings for AutoSampler {
     fn build(&self, name: Name, space: &Space) -> Result<Box<dyn Sampler>, FieldErrors> {
-        let has_sequence = space.dimensions() <= MOST_DIMENSIONS;
-        let startup_trials = Some(1);
-        Ok(Box::new(Auto {
-            random: RandomSampler {}.build(name, space)?,
-            sobol: has_sequence.then(|| SobolSampler {}.build(name, space)).transpose()?,
-            gaussian_process: has_sequence
-                .then(|| GaussianProcessSampler { startup_trials }.build(name, space))
-                .transpose()?,
-            tpe: TpeSampler { startup_trials }.build(name, space)?,
-            startup: (2 * space.dimensions() + 2).clamp(6, 10),
-        }))
+        Ok(Box::new(Auto::new(name, space)?))
     }
 }
 
@@ -56,12 +45,19 @@ struct Choice<'a> {
 }
 
 impl Auto {
+    fn new(name: Name, space: &Space) -> Result<Self, FieldErrors> {
+        let startup_trials = Some(1);
+        Ok(Self {
+            sobol: SobolSampler {}.build(name, space)?,
+            gaussian_process: GaussianProcessSampler { startup_trials }.build(name, space)?,
+            tpe: TpeSampler { startup_trials }.build(name, space)?,
+            startup: (2 * space.dimensions() + 2).clamp(6, 10),
+        })
+    }
+
     fn choose(&self, context: &Context<'_>, history: &[Observation<'_>]) -> Choice<'_> {
-        let own = history.iter().filter(|trial| trial.number > 0).count();
-        let results = history
-            .iter()
-            .filter(|trial| matches!(trial.outcome, Outcome::Value(_)))
-            .count();
+        let is_result = |trial: &&Observation<'_>| matches!(trial.outcome, Outcome::Value(value) if value.is_finite());
+        let results = history.iter().filter(is_result).count();
         let dimensions = context.space.dimensions();
         let startup = match context.budget {
             Some(budget) => self.startup.min((budget / START).max(1) as usize),
@@ -72,41 +68,29 @@ impl Auto {
             method,
             reason,
         };
-        let spread = |reason| match &self.sobol {
-            Some(sobol) => chosen(&**sobol, "sobol", reason),
-            None => chosen(&*self.random, "random", reason),
-        };
+        let spread = |reason| chosen(&*self.sobol, "sobol", reason);
+        let process = |reason| chosen(&*self.gaussian_process, "gaussianProcess", reason);
         if context.budget.is_some_and(|budget| budget <= context.parallelism) {
             return spread("all trials run at the same time".to_owned());
         }
         // What earlier studies found is a start as well.
-        let earlier = history.len() - own;
-        if own + earlier < startup {
+        if history.len() < startup {
+            let started = history.len();
             return spread(format!(
-                "{own} of the first {startup} trials, which fill the space evenly"
+                "{started} of the first {startup} trials, which fill the space evenly"
             ));
         }
         if results < 2 {
             return spread(format!("too few results for a model: {results}"));
         }
         let known = format!("{results} results in {dimensions} dimensions");
-        match &self.gaussian_process {
-            Some(process) if results < MANY_RESULTS && dimensions <= MANY_DIMENSIONS => chosen(
-                &**process,
-                "gaussianProcess",
-                format!("{known}: the best use of few results"),
-            ),
-            Some(process) if context.number.is_multiple_of(2) => chosen(
-                &**process,
-                "gaussianProcess",
-                format!("{known}: in turn with tpe, which sees all of them"),
-            ),
-            Some(_) => chosen(
-                &*self.tpe,
-                "tpe",
-                format!("{known}: in turn with gaussianProcess, which sees a part of them"),
-            ),
-            None => chosen(&*self.tpe, "tpe", format!("{known}: too many for other models")),
+        if results < MANY_RESULTS && dimensions <= MANY_DIMENSIONS {
+            process(format!("{known}: the best use of few results"))
+        } else if (context.number / TURN).is_multiple_of(2) {
+            process(format!("{known}: in turn with tpe, which sees all of them"))
+        } else {
+            let reason = format!("{known}: in turn with gaussianProcess, which sees a part of them");
+            chosen(&*self.tpe, "tpe", reason)
         }
     }
 }
@@ -129,6 +113,75 @@ impl Sampler for Auto {
     }
 
     fn is_finite(&self, space: &Space, duplicates: Duplicates) -> bool {
-        self.random.is_finite(space, duplicates)
+        self.sobol.is_finite(space, duplicates)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::{api::Origin, sampler::tests::trials};
+
+    /// What is chosen for the trials with these numbers, after so many that all came to `outcome`.
+    fn methods(
+        trials: usize,
+        outcome: Outcome,
+        numbers: std::ops::Range<u32>,
+        budget: Option<u32>,
+    ) -> Vec<&'static str> {
+        let space = trials::doubles(2, 0.0, 1.0);
+        let name = Name {
+            sampler: "auto",
+            stage: None,
+        };
+        let auto = Auto::new(name, &space).unwrap();
+        let (config, origin) = (space.decode(&[0.5, 0.5]), Origin::default());
+        let trial = Observation {
+            number: 1,
+            config: &config,
+            origin: &origin,
+            outcome,
+        };
+        let history = vec![trial; trials];
+        let choose = |number| {
+            let context = Context {
+                parallelism: 4,
+                budget,
+                ..trials::context(&space, 1, Duplicates::Avoid, number)
+            };
+            auto.choose(&context, &history).method
+        };
+        numbers.map(choose).collect()
+    }
+
+    #[test]
+    fn the_choice_follows_what_is_known() {
+        let some = Outcome::Value(1.0);
+        for (trials, outcome, budget, method) in [
+            (0, some, None, "sobol"),
+            (5, some, None, "sobol"),
+            (6, some, None, "gaussianProcess"),
+            (2, some, Some(9), "sobol"),
+            (3, some, Some(9), "gaussianProcess"),
+            (9, some, Some(4), "sobol"),
+            (50, Outcome::Failed, None, "sobol"),
+            (50, Outcome::Pending, None, "sobol"),
+            (50, Outcome::Value(f64::INFINITY), None, "sobol"),
+        ] {
+            assert_eq!(
+                methods(trials, outcome, 60..61, budget),
+                [method],
+                "{trials} {outcome:?} {budget:?}"
+            );
+        }
+    }
+
+    /// The Gaussian process has even and odd numbers, as which kernel it takes depends on that.
+    #[test]
+    fn with_many_results_two_take_turns() {
+        let turns = methods(500, Outcome::Value(1.0), 500..508, None);
+        let (process, tpe) = ("gaussianProcess", "tpe");
+        assert_eq!(turns, [process, process, tpe, tpe, process, process, tpe, tpe]);
     }
 }
