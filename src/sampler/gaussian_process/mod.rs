@@ -177,9 +177,6 @@ impl GaussianProcess {
 
         let mut centre = vec![0.5; self.features.len()];
         context.space.encode(known[0].config, &mut centre);
-        let mut by_number: Vec<&Known<'_>> = known.iter().collect();
-        by_number.sort_by_key(|known| known.number);
-        let in_order = by_number.iter().map(|known| known.value);
         let acquisition = Acquisition {
             best: objective.means_at_points().iter().map(DVector::min).collect(),
             objective: &objective,
@@ -190,7 +187,7 @@ impl GaussianProcess {
             space: context.space,
             features: &self.features,
             acquisition: &acquisition,
-            region: &Region::new(&kernel, &centre, in_order, context.parallelism),
+            region: &Region::new(&kernel, &centre, &in_order(&known), context.parallelism),
             allows: &mut |config| unused.allows(config),
         };
         let around: Vec<&Config> = known.iter().take(BEST).map(|known| known.config).collect();
@@ -227,6 +224,13 @@ impl GaussianProcess {
         let model = Posterior::new(kernel, points, &labels, 1, &mut unused)?;
         Some(Feasibility { model, usual })
     }
+}
+
+/// The values of the study's own trials, in the order of their numbers: what earlier studies found has no place in it.
+fn in_order(known: &[Known<'_>]) -> Vec<f64> {
+    let mut own: Vec<&Known<'_>> = known.iter().filter(|known| known.number > 0).collect();
+    own.sort_by_key(|known| known.number);
+    own.iter().map(|known| known.value).collect()
 }
 
 /// At most `most` of the indices of points sorted from the best on: half of them the best, as the optimum is near them, and the others evenly from the rest, so that the model knows the whole space.

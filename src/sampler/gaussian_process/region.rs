@@ -28,7 +28,7 @@ pub(super) struct Region {
 
 impl Region {
     /// The region for a study whose trials gave `values`, in the order of their numbers, the best at `centre` (in the unit cube).
-    pub(super) fn new(kernel: &Kernel, centre: &[f64], values: impl Iterator<Item = f64>, parallelism: u32) -> Self {
+    pub(super) fn new(kernel: &Kernel, centre: &[f64], values: &[f64], parallelism: u32) -> Self {
         let dimensions = centre.len();
         if dimensions <= MOST {
             return Self {
@@ -68,13 +68,12 @@ fn below_the_median(values: &[f64]) -> f64 {
 }
 
 /// The box's side after these values.
-fn side(values: impl Iterator<Item = f64>, dimensions: usize, parallelism: u32) -> f64 {
+fn side(values: &[f64], dimensions: usize, parallelism: u32) -> f64 {
     let (first, most, least) = SIDES;
     let patience = dimensions.max(4).div_ceil(parallelism.max(1) as usize).max(4);
     let (mut side, mut best, mut successes, mut failures) = (first, f64::INFINITY, 0, 0);
-    let values: Vec<f64> = values.collect();
-    let noticeable = NOTICEABLE * below_the_median(&values);
-    for value in values {
+    let noticeable = NOTICEABLE * below_the_median(values);
+    for &value in values {
         if best.is_infinite() || value < best - noticeable {
             (successes, failures) = (successes + 1, 0);
         } else {
@@ -99,18 +98,18 @@ mod tests {
 
     #[test]
     fn where_the_objective_has_its_zero_does_not_matter() {
-        let falling = |shift: f64| (0..30).map(move |i| shift + f64::from(100 - i));
-        assert_eq!(side(falling(0.0), 20, 1), side(falling(1e6), 20, 1));
-        assert_eq!(side(falling(1e6), 20, 1), 1.6);
+        let falling = |shift: f64| -> Vec<f64> { (0..30).map(|i| shift + f64::from(100 - i)).collect() };
+        assert_eq!(side(&falling(0.0), 20, 1), side(&falling(1e6), 20, 1));
+        assert_eq!(side(&falling(1e6), 20, 1), 1.6);
     }
 
     #[test]
     fn the_box_grows_with_success_and_shrinks_with_failure() {
-        let better = (0..3).map(|i| -f64::from(i) - 1.0);
-        assert_eq!(side(better, 20, 1), 1.6);
-        assert_eq!(side((0..21).map(|_| 1.0), 20, 1), 0.4);
-        assert_eq!(side((0..6).map(|_| 1.0), 20, 10), 0.4);
+        assert_eq!(side(&[], 20, 1), 0.8);
+        assert_eq!(side(&[-1.0, -2.0, -3.0], 20, 1), 1.6);
+        assert_eq!(side(&[1.0; 21], 20, 1), 0.4);
+        assert_eq!(side(&[1.0; 6], 20, 10), 0.4);
         // it begins anew when it has become tiny
-        assert_eq!(side((0..=140).map(|_| 1.0), 20, 1), 0.8);
+        assert_eq!(side(&[1.0; 141], 20, 1), 0.8);
     }
 }

@@ -503,6 +503,19 @@ fn where_trials_fail_is_known_from_those_that_did() {
     assert!(process.feasibility(&seen.known, &[]).is_none());
 }
 
+/// Earlier studies' results are no successes and failures of this one's search.
+#[test]
+fn only_own_trials_have_an_order() {
+    let config = plane().decode(&[0.5, 0.5]);
+    let known = [(0, 1.0), (3, 2.0), (0, 3.0), (1, 4.0), (2, 5.0)].map(|(number, value)| Known {
+        point: vec![0.5, 0.5],
+        value,
+        config: &config,
+        number,
+    });
+    assert_eq!(in_order(&known), [4.0, 5.0, 2.0]);
+}
+
 #[test]
 fn the_history_is_seen_in_an_order_of_its_own() {
     let space = space(CONDITIONAL);
