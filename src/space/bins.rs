@@ -133,18 +133,11 @@ impl Bins {
                 width,
                 ..
             } => {
-                let value = first + step * index as f64;
-                let (lower, upper) = ((value - step / 2.0).max(value / 2.0), value + step / 2.0);
+                let (lower, upper) = around(first + step * index as f64, step);
                 ((0.5 * log(lower * upper) - low) / width).clamp(0.0, 1.0)
             }
-            Self::Table(ref edges) => {
-                let at = usize::try_from(index).unwrap_or(usize::MAX);
-                let upper = edges.get(at).copied().unwrap_or(1.0);
-                let lower = at
-                    .checked_sub(1)
-                    .and_then(|below| edges.get(below))
-                    .copied()
-                    .unwrap_or(0.0);
+            Self::Table(_) => {
+                let (lower, upper) = self.edges(index);
                 0.5 * (lower + upper)
             }
         }
@@ -161,8 +154,7 @@ impl Bins {
                 width,
                 ..
             } => {
-                let value = first + step * index as f64;
-                let (lower, upper) = ((value - step / 2.0).max(value / 2.0), value + step / 2.0);
+                let (lower, upper) = around(first + step * index as f64, step);
                 let unit = |edge: f64| ((log(edge) - low) / width).clamp(0.0, 1.0);
                 (unit(lower), unit(upper))
             }
@@ -186,6 +178,11 @@ impl Bins {
         }
         unit
     }
+}
+
+/// Where the bin of `value` begins and ends on a logarithmic scale: half a step away, but never down to 0.
+fn around(value: f64, step: f64) -> (f64, f64) {
+    ((value - step / 2.0).max(value / 2.0), value + step / 2.0)
 }
 
 #[cfg(test)]
