@@ -134,65 +134,19 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::{Origin, Parameter};
-
-    type Trial = (u32, Config, Origin, Outcome);
-
-    fn space(parameters: Value) -> Space {
-        let parameters: Vec<Parameter> = serde_json::from_value(parameters).unwrap();
-        Space::compile(&parameters, &[]).unwrap()
-    }
+    use crate::sampler::tests::trials::{self, Trial};
 
     fn doubles(count: usize) -> Space {
-        space(
-            (0..count)
-                .map(|i| json!({"name": format!("x{i}"), "double": {"min": 0, "max": 1}}))
-                .collect(),
-        )
+        trials::doubles(count, 0.0, 1.0)
     }
 
     fn genetic(space: &Space, settings: Value) -> Box<dyn Sampler> {
         let settings: GeneticSampler = serde_json::from_value(settings).unwrap();
-        settings
-            .build(
-                Name {
-                    sampler: "genetic",
-                    stage: None,
-                },
-                space,
-            )
-            .unwrap()
+        trials::build("genetic", &settings, space)
     }
 
     fn run(sampler: &dyn Sampler, space: &Space, count: u32, f: impl Fn(u32, &Config) -> Outcome) -> Vec<Trial> {
-        let mut trials: Vec<Trial> = Vec::new();
-        for number in 1..=count {
-            let history: Vec<Observation<'_>> = trials
-                .iter()
-                .map(|(number, config, origin, outcome)| Observation {
-                    number: *number,
-                    config,
-                    origin,
-                    outcome: *outcome,
-                })
-                .collect();
-            let context = Context {
-                space,
-                seed: 3,
-                duplicates: Duplicates::Avoid,
-                parallelism: 1,
-                budget: None,
-                number,
-            };
-            let answer = sampler.suggest(&context, &history);
-            assert_eq!(answer, sampler.suggest(&context, &history));
-            let Suggestion::New { config, origin } = answer else {
-                break;
-            };
-            let outcome = f(number, &config);
-            trials.push((number, config, origin, outcome));
-        }
-        trials
+        trials::run(sampler, &trials::context(space, 3, Duplicates::Avoid, 1), count, f)
     }
 
     #[test]
@@ -232,22 +186,7 @@ mod tests {
 
     #[test]
     fn conditions_are_respected_and_finite_spaces_used_up() {
-        let space = space(json!([
-            {"name": "c", "categorical": {"values": ["a", "b", "c"]}},
-            {"name": "n", "int": {"min": 1, "max": 5}, "when": "parameters.c == 'b'"},
-            {"name": "k", "constant": 1},
-        ]));
-        let outcomes: [fn(u32, &Config) -> Outcome; 4] = [
-            |_, _| Outcome::Failed,
-            |_, _| Outcome::Pending,
-            |_, _| Outcome::Value(f64::INFINITY),
-            |number, _| Outcome::Value(f64::from(number) * 1e306),
-        ];
-        for outcome in outcomes {
-            let trials = run(&*genetic(&space, json!({"populationSize": 3})), &space, 100, outcome);
-            assert_eq!(trials.len(), 7);
-            assert!(trials.iter().all(|trial| space.configuration(&trial.1.0) == trial.1));
-        }
+        trials::uses_up_a_small_space(|space| genetic(space, json!({"populationSize": 3})));
     }
 
     #[test]

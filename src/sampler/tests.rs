@@ -9,6 +9,7 @@ mod parallel;
 mod properties;
 mod same;
 mod suite;
+pub(super) mod trials;
 mod values;
 
 use serde_json::{Value, json};

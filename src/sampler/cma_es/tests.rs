@@ -6,69 +6,33 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    api::{Origin, Parameter},
-    sampler::Outcome,
+    api::Origin,
+    sampler::{
+        Outcome,
+        tests::trials::{self, Trial, space},
+    },
     space::{Config, Slot},
 };
 
-fn space(parameters: serde_json::Value) -> Space {
-    let parameters: Vec<Parameter> = serde_json::from_value(parameters).unwrap();
-    Space::compile(&parameters, &[]).unwrap()
-}
-
 fn doubles(count: usize) -> Space {
-    space(
-        (0..count)
-            .map(|i| json!({"name": format!("x{i}"), "double": {"min": -5, "max": 5}}))
-            .collect(),
-    )
+    trials::doubles(count, -5.0, 5.0)
 }
 
 fn cma_es(space: &Space, settings: serde_json::Value) -> Box<dyn Sampler> {
     let settings: CmaEsSampler = serde_json::from_value(settings).unwrap();
-    let name = Name {
-        sampler: "cmaEs",
-        stage: None,
-    };
-    settings.build(name, space).unwrap()
+    trials::build("cmaEs", &settings, space)
 }
 
-type Trial = (u32, Config, Origin, Outcome);
+fn context(space: &Space, seed: u64, number: u32) -> Context<'_> {
+    trials::context(space, seed, Duplicates::Avoid, number)
+}
 
 fn ask(sampler: &dyn Sampler, space: &Space, trials: &[Trial], number: u32, seed: u64) -> Suggestion {
-    let history: Vec<Observation<'_>> = trials
-        .iter()
-        .map(|(number, config, origin, outcome)| Observation {
-            number: *number,
-            config,
-            origin,
-            outcome: *outcome,
-        })
-        .collect();
-    let context = Context {
-        space,
-        seed,
-        duplicates: Duplicates::Avoid,
-        parallelism: 1,
-        budget: None,
-        number,
-    };
-    sampler.suggest(&context, &history)
+    sampler.suggest(&context(space, seed, number), &trials::history(trials))
 }
 
 fn run(sampler: &dyn Sampler, space: &Space, seed: u64, count: u32, f: impl Fn(&Config) -> Outcome) -> Vec<Trial> {
-    let mut trials: Vec<Trial> = Vec::new();
-    for number in 1..=count {
-        match ask(sampler, space, &trials, number, seed) {
-            Suggestion::New { config, origin } => {
-                let outcome = f(&config);
-                trials.push((number, config, origin, outcome));
-            }
-            Suggestion::Done => break,
-            other => panic!("{other:?}"),
-        }
-    }
-    trials
+    trials::run(sampler, &context(space, seed, 1), count, |_, config| f(config))
 }
 
 fn numbers(config: &Config) -> Vec<f64> {
@@ -243,24 +207,8 @@ fn restarts_with_twice_the_population_where_all_is_settled() {
         sigma: 0.2,
     };
     let trials = run(&sampler, &space, 1, 800, |config| Outcome::Value(sphere(config)));
-    let history: Vec<Observation<'_>> = trials
-        .iter()
-        .map(|(number, config, origin, outcome)| Observation {
-            number: *number,
-            config,
-            origin,
-            outcome: *outcome,
-        })
-        .collect();
-    let context = Context {
-        space: &space,
-        seed: 1,
-        duplicates: Duplicates::Avoid,
-        parallelism: 1,
-        budget: None,
-        number: 801,
-    };
-    let state = sampler.replay(&context, &Layout::new(&space), &history);
+    let history = trials::history(&trials);
+    let state = sampler.replay(&context(&space, 1, 801), &Layout::new(&space), &history);
     assert!(state.population() > 6, "{state:?}");
 }
 

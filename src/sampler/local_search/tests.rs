@@ -6,17 +6,13 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    api::{Algorithm, Origin, Parameter},
-    sampler::{Outcome, compile},
+    api::{Algorithm, Origin},
+    sampler::{
+        Outcome, compile,
+        tests::trials::{self, Trial, space},
+    },
     space::Slot,
 };
-
-type Trial = (u32, Config, Origin, Outcome);
-
-fn space(parameters: Value) -> Space {
-    let parameters: Vec<Parameter> = serde_json::from_value(parameters).unwrap();
-    Space::compile(&parameters, &[]).unwrap()
-}
 
 fn mixed() -> Space {
     space(json!([
@@ -29,15 +25,7 @@ fn mixed() -> Space {
 
 fn search(space: &Space, settings: Value) -> Box<dyn Sampler> {
     let settings: LocalSearchSampler = serde_json::from_value(settings).unwrap();
-    settings
-        .build(
-            Name {
-                sampler: "localSearch",
-                stage: None,
-            },
-            space,
-        )
-        .unwrap()
+    trials::build("localSearch", &settings, space)
 }
 
 fn ask(
@@ -47,30 +35,7 @@ fn ask(
     number: u32,
     duplicates: Duplicates,
 ) -> Option<(Config, Origin)> {
-    let history: Vec<Observation<'_>> = trials
-        .iter()
-        .map(|(number, config, origin, outcome)| Observation {
-            number: *number,
-            config,
-            origin,
-            outcome: *outcome,
-        })
-        .collect();
-    let context = Context {
-        space,
-        seed: 7,
-        duplicates,
-        parallelism: 1,
-        budget: None,
-        number,
-    };
-    let answer = sampler.suggest(&context, &history);
-    assert_eq!(answer, sampler.suggest(&context, &history));
-    match answer {
-        Suggestion::New { config, origin } => Some((config, origin)),
-        Suggestion::Done => None,
-        other => panic!("{other:?}"),
-    }
+    trials::ask(sampler, &trials::context(space, 7, duplicates, number), trials)
 }
 
 fn run(
@@ -80,15 +45,7 @@ fn run(
     duplicates: Duplicates,
     f: impl Fn(u32, &Config) -> Outcome,
 ) -> Vec<Trial> {
-    let mut trials: Vec<Trial> = Vec::new();
-    for number in 1..=count {
-        let Some((config, origin)) = ask(sampler, space, &trials, number, duplicates) else {
-            break;
-        };
-        let outcome = f(number, &config);
-        trials.push((number, config, origin, outcome));
-    }
-    trials
+    trials::run(sampler, &trials::context(space, 7, duplicates, 1), count, f)
 }
 
 fn numbers(config: &Config) -> Vec<f64> {
@@ -237,21 +194,7 @@ fn many_in_flight_go_different_ways() {
 
 #[test]
 fn finite_spaces_are_used_up_whatever_comes_back() {
-    let space = space(json!([
-        {"name": "c", "categorical": {"values": ["a", "b", "c"]}},
-        {"name": "n", "int": {"min": 1, "max": 5}, "when": "parameters.c == 'b'"},
-        {"name": "k", "constant": 1},
-    ]));
-    let outcomes: [fn(u32, &Config) -> Outcome; 4] = [
-        |_, _| Outcome::Failed,
-        |_, _| Outcome::Pending,
-        |_, _| Outcome::Value(f64::INFINITY),
-        |number, _| Outcome::Value(f64::from(number) * 1e306),
-    ];
-    for outcome in outcomes {
-        let trials = run(&*search(&space, json!({})), &space, 100, Duplicates::Avoid, outcome);
-        assert_eq!(trials.len(), 7);
-    }
+    trials::uses_up_a_small_space(|space| search(space, json!({})));
 }
 
 /// What an earlier study found may lack a parameter: it is filled in.
