@@ -10,6 +10,7 @@ use hyperstudy::{
     api::{HyperparameterStudy, StudyStatus},
     cluster::events::{Note, NoteType, Outcomes, Recorder, study_events},
 };
+use jiff::Timestamp;
 use k8s_openapi::api::{core::v1::Event, events::v1::Event as NewEvent};
 use kube::{
     Api, Client, Resource,
@@ -39,7 +40,12 @@ fn study(name: &str) -> HyperparameterStudy {
 /// Publishes, and waits until all is published.
 async fn publish(client: &Client, study: &HyperparameterStudy, notes: Vec<Note>) -> Outcomes {
     let outcomes = Outcomes::default();
-    let (recorder, task) = Recorder::new(client.clone(), "hyperstudy-controller-0", outcomes.clone());
+    let (recorder, task) = Recorder::new(
+        client.clone(),
+        "hyperstudy-controller-0",
+        outcomes.clone(),
+        Timestamp::now,
+    );
     let task = tokio::spawn(task);
     notes
         .into_iter()

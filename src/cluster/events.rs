@@ -10,6 +10,7 @@ mod record;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use prometheus_client::metrics::counter::Counter;
@@ -74,10 +75,15 @@ pub struct Recorder {
 
 impl Recorder {
     /// A recorder, and the task that publishes what it is given. The task ends once the recorder and its clones are gone and everything
-    /// is published. `instance` is who reports: the pod's name.
-    pub fn new(client: Client, instance: &str, outcomes: Outcomes) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    /// is published. `instance` is who reports: the pod's name. `clock` gives the times that people read.
+    pub fn new(
+        client: Client,
+        instance: &str,
+        outcomes: Outcomes,
+        clock: fn() -> Timestamp,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (queue, waiting) = mpsc::channel(WAITING);
-        let publisher = publish::Publisher::new(client, instance, outcomes.clone(), PAUSE);
+        let publisher = publish::Publisher::new(client, instance, outcomes.clone(), PAUSE, clock);
         (Self { queue, outcomes }, publisher.run(waiting))
     }
 

@@ -13,7 +13,10 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
 use super::{cache::Cache, workflow_object::Workflow};
 use crate::{
@@ -23,6 +26,10 @@ use crate::{
 
 /// How long a watch goes on before it is begun anew, which is also how soon a dead connection is noticed.
 const WATCH_SECONDS: u32 = 240;
+
+/// How long after a listing everything is listed anew. A watch tells of every change, or that it cannot; an event that got lost all the same, on the
+/// way or in a cache of somebody between, is made up for by this.
+const RELIST: Duration = Duration::from_secs(600);
 
 /// The first wait after a watch has failed, and the longest; each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -72,12 +79,11 @@ pub fn watches(
             let (cache, client, progress) = (cache.clone(), client.clone(), progress.clone());
             async move {
                 let config = watcher::Config::default().timeout(WATCH_SECONDS);
-                let studies =
-                    events::<DeserializeGuard<HyperparameterStudy>>(&client, scope.as_deref(), config.clone());
-                let trials = events::<DeserializeGuard<HyperparameterTrial>>(&client, scope.as_deref(), config.clone());
-                let labelled = config.labels(STUDY_LABEL);
-                let workflows = events::<PartialObjectMeta<Workflow>>(&client, scope.as_deref(), labelled);
-                let scope = scope.as_deref();
+                let labelled = config.clone().labels(STUDY_LABEL);
+                let (client, scope) = (&client, scope.as_deref());
+                let studies = || events::<DeserializeGuard<HyperparameterStudy>>(client, scope, config.clone());
+                let trials = || events::<DeserializeGuard<HyperparameterTrial>>(client, scope, config.clone());
+                let workflows = || events::<PartialObjectMeta<Workflow>>(client, scope, labelled.clone());
                 tokio::join!(
                     follow("studies", studies, &progress, &cache, |event, epoch| match event {
                         Event::Apply(object) | Event::InitApply(object) => cache.take_study(object, epoch),
@@ -145,31 +151,45 @@ impl Backoff for Waits {
     }
 }
 
-/// Gives every event to `take`, with a number that grows with every listing.
-async fn follow<K>(
+/// Gives every event of the watches that `begin` begins, one after another, to `take`, with a number that grows with every listing.
+async fn follow<K, S>(
     what: &str,
-    events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+    begin: impl Fn() -> S,
     progress: &watch::Sender<Listed>,
     cache: &Cache,
     mut take: impl FnMut(Event<K>, u64),
-) {
-    let mut events = std::pin::pin!(events);
+) where
+    S: Stream<Item = watcher::Result<Event<K>>> + Send,
+{
     let mut epoch = cache.begin_listing();
     let mut listed = false;
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                let (begins, ends) = (matches!(event, Event::Init), matches!(event, Event::InitDone));
-                if begins {
-                    epoch = cache.begin_listing();
+    loop {
+        let mut events = Box::pin(begin());
+        // Until the listing is complete there is no next one.
+        let mut relist: Option<Instant> = None;
+        loop {
+            let next = match relist {
+                Some(at) => timeout_at(at, events.next()).await,
+                None => Ok(events.next().await),
+            };
+            match next {
+                Ok(Some(Ok(event))) => {
+                    let (begins, ends) = (matches!(event, Event::Init), matches!(event, Event::InitDone));
+                    if begins {
+                        epoch = cache.begin_listing();
+                    }
+                    take(event, epoch);
+                    if ends {
+                        relist = Some(Instant::now() + RELIST);
+                    }
+                    if ends && !listed {
+                        listed = true;
+                        progress.send_modify(|p| p.done = p.done.saturating_add(1));
+                    }
                 }
-                take(event, epoch);
-                if ends && !listed {
-                    listed = true;
-                    progress.send_modify(|p| p.done = p.done.saturating_add(1));
-                }
+                Ok(Some(Err(error))) => tracing::warn!("watching {what}: {error}; it is tried again"),
+                Ok(None) | Err(_) => break,
             }
-            Err(error) => tracing::warn!("watching {what}: {error}; it is tried again"),
         }
     }
 }

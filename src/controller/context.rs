@@ -166,7 +166,7 @@ impl Context {
     ) {
         let (cache, news) = Cache::new();
         let instance = std::env::var("POD_NAME").unwrap_or_else(|_| "hyperstudy".to_owned());
-        let (recorder, publishing) = Recorder::new(client.clone(), &instance, telemetry.events());
+        let (recorder, publishing) = Recorder::new(client.clone(), &instance, telemetry.events(), clock);
         let context = Self {
             writer: Writer::new(client),
             cache: Arc::new(cache),

@@ -13,7 +13,7 @@ mod study;
 pub mod telemetry;
 mod trial;
 
-pub use run::{Options, RunError, attend_all, run};
+pub use run::{Options, RunError, run, serve};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;

@@ -9,7 +9,7 @@ use tokio::{
     sync::mpsc,
     task::JoinSet,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     access::Attendance,
@@ -22,7 +22,7 @@ use super::{
 use crate::cluster::{
     cache::Entry,
     connect::{Connector, Settings},
-    lease::LeaseArgs,
+    lease::{Lease, LeaseArgs},
     watch::{Synced, watches},
 };
 
@@ -85,53 +85,64 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         .lease(client.clone())
         .map_err(RunError::Flag)?;
     let connector = Connector::new(options.s3, |name| env::var(name).ok());
-    let (mut context, news, publishing) = Context::new(client, connector, Timestamp::now, telemetry.clone());
+    let (mut context, news, publishing) = Context::new(client, connector, Timestamp::now, telemetry);
     context.instance_id = options.instance_id;
     let context = Arc::new(context);
     tokio::spawn(publishing);
+    // Whoever has lost the lease does not wait for those who read its metrics, either.
+    serve(&context, &options.namespaces, news, &lease, &health, &stop).await?;
+    served.cancel();
+    let _ = serving.await;
+    Ok(())
+}
 
+/// Watches, waits for the lease, and attends to every study until `stop`: all that the controller does by the clients and the clock of its context.
+///
+/// # Errors
+/// [`RunError::Lost`]: another controller may act now, so nothing of this one goes on.
+pub async fn serve(
+    context: &Arc<Context>,
+    namespaces: &[String],
+    news: mpsc::UnboundedReceiver<Arc<Entry>>,
+    lease: &Lease,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
     // Everything is seen before the lease is held, so that whoever gets it can act at once.
-    let (mut synced, _watching) = watch(&context, &options.namespaces);
+    let (mut synced, _watching) = watch(context, namespaces);
     health.set(Stage::Syncing);
     let acquiring = async {
         synced.complete().await;
         health.set(Stage::Standby);
         lease.acquire().await
     };
-    let held = stop.run_until_cancelled(health.during(acquiring)).await;
-    let result = match held {
-        None => Ok(()),
-        Some(held) => {
-            telemetry.set_leader(true);
-            // It is got once.
-            let _ = context.holding.set(held.holding());
-            // A standby says nothing of them, so that sums over controllers are right.
-            tokio::spawn(count(context.clone()));
-            let acting = async {
-                act(&context, news, synced, &health, &stop).await;
-                finish(&context, &health).await;
-            };
-            let result = tokio::select! {
-                biased;
-                loss = held.lost() => Err(RunError::Lost(loss.to_string())),
-                () = acting => Ok(()),
-            };
-            // Nothing goes on once somebody else may act.
-            context.halted.cancel();
-            telemetry.set_leader(false);
-            match result {
-                Ok(()) => {
-                    held.release().await;
-                    Ok(())
-                }
-                // Nor does this program wait for whoever reads its metrics.
-                lost => return lost,
-            }
-        }
+    let Some(held) = stop.run_until_cancelled(health.during(acquiring)).await else {
+        return Ok(());
     };
-    served.cancel();
-    let _ = serving.await;
-    result
+    context.telemetry.set_leader(true);
+    // It is got once.
+    let _ = context.holding.set(held.holding());
+    // A standby says nothing of them, so that sums over controllers are right.
+    let _counting = AbortOnDropHandle::new(tokio::spawn(count(context.clone())));
+    let acting = async {
+        act(context, news, health, stop).await;
+        finish(context, health).await;
+    };
+    let loss = tokio::select! {
+        biased;
+        loss = held.lost() => Some(loss),
+        () = acting => None,
+    };
+    // Nothing goes on once somebody else may act.
+    context.halted.cancel();
+    context.telemetry.set_leader(false);
+    match loss {
+        Some(loss) => Err(RunError::Lost(loss.to_string())),
+        None => {
+            held.release().await;
+            Ok(())
+        }
+    }
 }
 
 /// A token that SIGINT and SIGTERM cancel.
@@ -193,34 +204,13 @@ fn watch(context: &Arc<Context>, namespaces: &[String]) -> (Synced, JoinSet<()>)
     (synced, watching)
 }
 
-/// Watches, and attends to every study, until `stop`.
-pub async fn attend_all(
-    context: &Arc<Context>,
-    namespaces: &[String],
-    news: mpsc::UnboundedReceiver<Arc<Entry>>,
-    stop: CancellationToken,
-) {
-    let (synced, _watching) = watch(context, namespaces);
-    let health = Health::new(GRACE);
-    act(context, news, synced, &health, &stop).await;
-    finish(context, &health).await;
-}
-
 /// Attends to every study until `stop`.
 async fn act(
     context: &Arc<Context>,
     mut news: mpsc::UnboundedReceiver<Arc<Entry>>,
-    mut synced: Synced,
     health: &Health,
     stop: &CancellationToken,
 ) {
-    if stop
-        .run_until_cancelled(health.during(synced.complete()))
-        .await
-        .is_none()
-    {
-        return;
-    }
     health.set(Stage::Acting);
     let mut studies = JoinSet::new();
     while let Some(Some(entry)) = stop.run_until_cancelled(health.during(news.recv())).await {
@@ -259,6 +249,7 @@ async fn attend(context: Arc<Context>, entry: Arc<Entry>, stop: CancellationToke
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = entry.changed.notified() => {}
             () = due => {}

@@ -1,7 +1,7 @@
 //! One study with its trials and Workflows, as a snapshot that is kept up to date.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What is being done for a study, so that it is not begun a second time before it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Work {
     /// Something about a trial.
     Trial(u32),
@@ -41,7 +41,7 @@ pub enum Look {
 }
 
 /// Which study an object is of. Its UID alone would do, were it not that anybody may write one into an object of their own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StudyId {
     /// Its namespace.
     pub namespace: String,
@@ -80,11 +80,11 @@ pub struct State {
     /// What the plan is made on.
     pub snapshot: Snapshot,
     /// What is being done.
-    pub busy: HashSet<Work>,
+    pub busy: BTreeSet<Work>,
     /// What has failed, until it works.
-    pub failures: HashMap<Work, Failed>,
+    pub failures: BTreeMap<Work, Failed>,
     /// The attempts that were asked to end, so that they are asked once.
-    pub stopped: HashSet<(u32, u32)>,
+    pub stopped: BTreeSet<(u32, u32)>,
     /// Whether what the study needs of its surroundings has to be looked at again at once.
     pub is_access_stale: bool,
     /// Whether it was announced to whoever attends to studies.
@@ -95,7 +95,7 @@ pub struct State {
     pub knows_reports: bool,
     id: StudyId,
     trials: BTreeMap<u32, TrialRecord>,
-    workflows: HashMap<String, WorkflowRecord>,
+    workflows: BTreeMap<String, WorkflowRecord>,
 }
 
 impl Entry {

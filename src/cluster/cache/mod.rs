@@ -9,7 +9,7 @@ pub use entry::{Entry, Look, State, StudyId, Work};
 pub use record::{STUDY_FINALIZER, StudyRecord, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord};
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -39,10 +39,10 @@ pub struct Cache {
 
 #[derive(Debug, Default)]
 struct Inner {
-    entries: HashMap<StudyId, Arc<Entry>>,
+    entries: BTreeMap<StudyId, Arc<Entry>>,
     /// The UID of the study that bears a name in a namespace now.
-    names: HashMap<Key, String>,
-    requests: HashMap<Key, BTreeMap<String, RequestRecord>>,
+    names: BTreeMap<Key, String>,
+    requests: BTreeMap<Key, BTreeMap<String, RequestRecord>>,
     /// The UIDs of what was deleted lately, oldest first: an answer that comes late does not bring it back.
     gone: VecDeque<String>,
 }
@@ -51,7 +51,7 @@ struct Inner {
 const MOST_GONE: usize = 1000;
 
 /// Where a study is: its namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     namespace: String,
     name: String,

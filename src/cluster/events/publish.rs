@@ -1,7 +1,7 @@
 //! The task that writes events.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
@@ -33,20 +33,22 @@ pub(super) struct Publisher {
     instance: String,
     outcomes: Outcomes,
     pause: Duration,
+    clock: fn() -> Timestamp,
     /// Objects and reasons that had an event less than a pause ago, with what waits for them.
-    paused: HashMap<Key, Option<Counted>>,
+    paused: BTreeMap<Key, Option<Counted>>,
     /// When each pause is over, soonest first.
     ends: VecDeque<(Instant, Key)>,
 }
 
 impl Publisher {
-    pub fn new(client: Client, instance: &str, outcomes: Outcomes, pause: Duration) -> Self {
+    pub fn new(client: Client, instance: &str, outcomes: Outcomes, pause: Duration, clock: fn() -> Timestamp) -> Self {
         Self {
             client,
             instance: instance.to_owned(),
             outcomes,
             pause,
-            paused: HashMap::new(),
+            clock,
+            paused: BTreeMap::new(),
             ends: VecDeque::new(),
         }
     }
@@ -62,6 +64,7 @@ impl Publisher {
                 }
             };
             tokio::select! {
+                biased;
                 given = waiting.recv() => match given {
                     Some((object, note)) => self.take(object, note).await,
                     None => break,
@@ -69,7 +72,10 @@ impl Publisher {
                 () = over => self.end_pause().await,
             }
         }
-        let left: Vec<_> = self.paused.drain().filter_map(|(_, counted)| counted).collect();
+        let left: Vec<_> = std::mem::take(&mut self.paused)
+            .into_iter()
+            .filter_map(|(_, counted)| counted)
+            .collect();
         for counted in left {
             self.write(&counted).await;
         }
@@ -77,7 +83,7 @@ impl Publisher {
 
     async fn take(&mut self, object: ObjectReference, note: Note) {
         let key = (object.uid.clone().unwrap_or_default(), note.reason);
-        let now = Timestamp::now();
+        let now = (self.clock)();
         let mut counted = Counted {
             object,
             note,

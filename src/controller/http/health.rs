@@ -75,6 +75,7 @@ impl Health {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 result = &mut wait => return result,
                 _ = beats.tick() => self.beat(),
             }

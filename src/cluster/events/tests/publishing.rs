@@ -5,6 +5,7 @@ use std::{
 };
 
 use http::{Method, Request, Response};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
@@ -107,7 +108,7 @@ struct Fixture {
 
 fn start(world: &Arc<Mutex<World>>) -> Fixture {
     let outcomes = Outcomes::default();
-    let (recorder, task) = Recorder::new(client(world), "pod-1", outcomes.clone());
+    let (recorder, task) = Recorder::new(client(world), "pod-1", outcomes.clone(), Timestamp::now);
     Fixture {
         world: world.clone(),
         outcomes,

@@ -1,10 +1,13 @@
 //! What is tried in the world.
 
 mod alike;
+mod bad_input;
 mod buckets;
 mod lab;
 mod lives;
 mod objects;
+mod seeds;
+mod singles;
 mod stand_in;
 mod steps;
 mod studies;

@@ -1,12 +1,13 @@
 //! What goes wrong, as data: for the API server and for S3 alike.
 
 use std::{
+    collections::BTreeMap,
     ops::Range,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use crate::{clock, dice::Dice};
+use crate::{clock, dice::Dice, program::Calls};
 
 /// How a request goes wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,40 @@ pub enum Trouble {
     Cut { after: usize, clean: bool },
     /// It is served only after this time.
     Slow(Duration),
+    /// Whoever asks is killed; `done` is whether what it asked for took effect all the same.
+    Kill { done: bool },
+    /// It is served from an old state: of the cluster, as it was so long ago; of an object in S3, as if it were not there yet.
+    Stale(Duration),
+    /// Of a watch: the event after so many is never sent, and nobody tells.
+    Lose { after: usize },
+}
+
+impl Trouble {
+    /// One word for statistics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Refuse(403) => "refused: 403",
+            Self::Refuse(404) => "refused: 404",
+            Self::Refuse(409) => "refused: 409",
+            Self::Refuse(410) => "refused: 410",
+            Self::Refuse(422) => "refused: 422",
+            Self::Refuse(429) => "refused: 429",
+            Self::Refuse(503) => "refused: 503",
+            Self::Refuse(_) => "refused: 500",
+            Self::Later(_) => "refused: Retry-After, SlowDown",
+            Self::Silence { done: true } => "no answer, took effect",
+            Self::Silence { done: false } => "no answer, no effect",
+            Self::Reset { done: true } => "connection reset, took effect",
+            Self::Reset { done: false } => "connection reset, no effect",
+            Self::Garble => "answer garbled",
+            Self::Cut { .. } => "answer or watch cut",
+            Self::Slow(_) => "slow",
+            Self::Kill { done: true } => "killed after a call",
+            Self::Kill { done: false } => "killed before a call",
+            Self::Stale(_) => "old state read",
+            Self::Lose { .. } => "event lost",
+        }
+    }
 }
 
 /// Which requests go wrong, how often, and how.
@@ -109,43 +144,85 @@ pub struct Asked<'a> {
     pub name: &'a str,
     /// Whether it is about the status subresource.
     pub status: bool,
+    /// Which program asks.
+    pub by: u32,
 }
 
 /// The faults that are still to come.
 #[derive(Clone, Debug)]
 pub struct Faults {
     dice: Dice,
-    inner: Arc<Mutex<(Vec<Fault>, Vec<Storm>)>>,
+    calls: Calls,
+    inner: Arc<Mutex<Scripted>>,
+}
+
+#[derive(Debug, Default)]
+struct Scripted {
+    faults: Vec<Fault>,
+    storms: Vec<Storm>,
+    /// By the number of the call, counted over all servers.
+    at: BTreeMap<u32, Trouble>,
+    happened: BTreeMap<&'static str, u64>,
 }
 
 impl Faults {
     /// None yet.
-    pub fn new(dice: Dice) -> Self {
+    pub fn new(dice: Dice, calls: Calls) -> Self {
         Self {
             dice,
+            calls,
             inner: Arc::default(),
         }
     }
 
     /// Adds a fault.
     pub fn push(&self, fault: Fault) {
-        self.inner.lock().unwrap().0.push(fault);
+        self.inner.lock().unwrap().faults.push(fault);
     }
 
     /// Adds a storm.
     pub fn storm(&self, storm: Storm) {
-        self.inner.lock().unwrap().1.push(storm);
+        self.inner.lock().unwrap().storms.push(storm);
     }
 
     /// How many scripted faults have not happened yet.
     pub fn left(&self) -> u32 {
-        self.inner.lock().unwrap().0.iter().map(|f| f.times).sum()
+        self.inner.lock().unwrap().faults.iter().map(|f| f.times).sum()
+    }
+
+    /// What goes wrong with the call of that number that a program makes, whichever server it is to.
+    pub fn push_at(&self, call: u32, trouble: Trouble) {
+        self.inner.lock().unwrap().at.insert(call, trouble);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn calm(&self) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.faults.clear();
+        inner.storms.clear();
+        inner.at.clear();
+    }
+
+    /// How often what has gone wrong.
+    pub fn happened(&self) -> BTreeMap<&'static str, u64> {
+        self.inner.lock().unwrap().happened.clone()
     }
 
     /// What goes wrong with this request.
     pub fn strike(&self, asked: &Asked<'_>) -> Option<Trouble> {
         let mut inner = self.inner.lock().unwrap();
-        let (faults, storms) = &mut *inner;
+        let struck = self.struck(&mut inner, asked)?;
+        *inner.happened.entry(struck.word()).or_default() += 1;
+        Some(struck)
+    }
+
+    fn struck(&self, inner: &mut Scripted, asked: &Asked<'_>) -> Option<Trouble> {
+        if asked.by > 0
+            && let Some(trouble) = inner.at.remove(&self.calls.next())
+        {
+            return Some(trouble);
+        }
+        let Scripted { faults, storms, .. } = inner;
         let among = |verbs: &[&str], of: &str| {
             (verbs.is_empty() || verbs.contains(&asked.verb)) && (of.is_empty() || of == asked.of)
         };

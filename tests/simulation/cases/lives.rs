@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
+    controller::Controller,
     world::{BUCKET, NAMESPACE, World},
 };
 

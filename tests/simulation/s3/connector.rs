@@ -9,12 +9,11 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 
-use tokio_util::sync::CancellationToken;
-
 use super::{Buckets, serve, serve::Answer};
 use crate::{
     clock,
     faults::{Asked, Trouble},
+    program::Program,
 };
 
 /// How long a message is on its way.
@@ -25,6 +24,10 @@ const WAY: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(20)
 pub struct Asking {
     /// When, in the world's time.
     pub at: Duration,
+    /// Its place among everything that happened.
+    pub step: u64,
+    /// Which program asked.
+    pub by: u32,
     /// What was wanted: `get`, `head`, `put`, `list`, `delete`, `delete-many`, `create-bucket`.
     pub verb: &'static str,
     /// The bucket.
@@ -38,12 +41,12 @@ pub struct Asking {
 }
 
 /// What stands where a client would make connections.
-pub fn connector(buckets: &Buckets, end: CancellationToken) -> SharedHttpClient {
-    let buckets = buckets.clone();
+pub fn connector(buckets: &Buckets, program: &Program) -> SharedHttpClient {
+    let (buckets, program) = (buckets.clone(), program.clone());
     http_client_fn(move |settings, _| {
         SharedHttpConnector::new(Connector {
             buckets: buckets.clone(),
-            end: end.clone(),
+            program: program.clone(),
             patience: settings.read_timeout(),
         })
     })
@@ -52,24 +55,27 @@ pub fn connector(buckets: &Buckets, end: CancellationToken) -> SharedHttpClient 
 #[derive(Debug)]
 struct Connector {
     buckets: Buckets,
-    end: CancellationToken,
+    program: Program,
     /// How long the client waits for an answer.
     patience: Option<Duration>,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (buckets, ended) = (self.buckets.clone(), self.end.is_cancelled());
+        let (buckets, program) = (self.buckets.clone(), self.program.clone());
         let patience = self.patience.unwrap_or(Duration::from_secs(3600));
-        // What was sent takes effect whether or not somebody still waits for the answer.
-        let serving = tokio::spawn(async move {
-            match ended {
-                true => std::future::pending().await,
-                false => travelled(&buckets, &request).await,
-            }
-        });
         HttpConnectorFuture::new(async move {
-            match tokio::time::timeout(patience, serving).await {
+            if program.end.is_cancelled() {
+                return std::future::pending().await;
+            }
+            // What was sent takes effect whether or not somebody still waits for the answer.
+            let by = program.clone();
+            let serving = tokio::spawn(async move { travelled(&buckets, &by, &request).await });
+            let answer = tokio::time::timeout(patience, serving).await;
+            if program.end.is_cancelled() {
+                return std::future::pending().await;
+            }
+            match answer {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(e)) => Err(ConnectorError::io(e.into())),
                 Err(e) => Err(ConnectorError::timeout(e.into())),
@@ -82,7 +88,11 @@ fn reset() -> ConnectorError {
     ConnectorError::io(io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by a fault").into())
 }
 
-async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+async fn travelled(
+    buckets: &Buckets,
+    program: &Program,
+    request: &HttpRequest,
+) -> Result<HttpResponse, ConnectorError> {
     travel(buckets).await;
     let wanted = serve::Wanted::read(request);
     let trouble = buckets.inner.faults.strike(&Asked {
@@ -90,10 +100,13 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
         of: &wanted.bucket,
         name: &wanted.key,
         status: false,
+        by: program.id,
     });
     let note = |code| {
         buckets.inner.records.lock().unwrap().push(Asking {
             at: clock::elapsed(),
+            step: clock::step(),
+            by: program.id,
             verb: wanted.verb,
             bucket: wanted.bucket.clone(),
             key: wanted.key.clone(),
@@ -102,7 +115,7 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
         });
     };
     let done = || {
-        let answer = serve::serve(buckets, &wanted);
+        let answer = serve::serve(buckets, &wanted, program.id);
         note(answer.code);
         answer
     };
@@ -127,6 +140,20 @@ async fn travelled(buckets: &Buckets, request: &HttpRequest) -> Result<HttpRespo
                 ..answer
             })
         }
+        Some(Trouble::Kill { done: takes }) => {
+            match takes {
+                true => drop(done()),
+                false => note(0),
+            }
+            program.end.cancel();
+            return std::future::pending().await;
+        }
+        Some(Trouble::Stale(_)) if wanted.verb == "get" => {
+            note(404);
+            Ok(Answer::refusal(404, "NoSuchKey"))
+        }
+        // What concerns watches alone.
+        Some(Trouble::Stale(_) | Trouble::Lose { .. }) => Ok(done()),
         Some(Trouble::Refuse(code)) => {
             note(code);
             Ok(Answer::refusal(code, serve::word(code)))

@@ -6,7 +6,6 @@ use axum::body::{Body, to_bytes};
 use http::{Request, Response};
 use kube::{Client, client::Body as KubeBody};
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
 use super::{
@@ -15,9 +14,14 @@ use super::{
     journal::{Record, word},
     read,
     route::{Call, Verb},
-    watch, write,
+    watch::{self, Breaks},
+    write,
 };
-use crate::faults::{Asked, Trouble};
+use crate::{
+    clock,
+    faults::{Asked, Trouble},
+    program::Program,
+};
 
 /// How long an answer that never comes is waited for, until somewhere on the way somebody closes the connection.
 const SILENCE: Duration = Duration::from_secs(600);
@@ -28,30 +32,40 @@ const WAY: Range<Duration> = Duration::from_micros(200)..Duration::from_millis(4
 /// What a client gets: an answer, or none.
 type Answered = Result<Response<Body>, io::Error>;
 
-/// A client of the cluster whose objects are in `namespace` unless it says otherwise, of a program that ends with `end`: from
-/// then on nothing of it reaches the cluster any more.
-pub fn client(cluster: &Cluster, namespace: &str, end: CancellationToken) -> Client {
-    let cluster = cluster.clone();
+/// A client of the cluster whose objects are in `namespace` unless it says otherwise, of a program. Once that is killed, nothing of it
+/// reaches the cluster, and no answer reaches it.
+pub fn client(cluster: &Cluster, namespace: &str, program: &Program) -> Client {
+    let (cluster, program) = (cluster.clone(), program.clone());
     let service = service_fn(move |request: Request<KubeBody>| {
-        let (cluster, ended) = (cluster.clone(), end.is_cancelled());
-        // What was sent takes effect whether or not somebody still waits for the answer.
-        let serving = tokio::spawn(async move {
-            match ended {
-                true => std::future::pending().await,
-                false => serve(&cluster, request).await,
+        let (cluster, program) = (cluster.clone(), program.clone());
+        async move {
+            if program.end.is_cancelled() {
+                return std::future::pending().await;
             }
-        });
-        async move { serving.await.map_err(io::Error::other)? }
+            // What was sent takes effect whether or not somebody still waits for the answer.
+            let by = program.clone();
+            let serving = tokio::spawn(async move { serve(&cluster, &by, request).await });
+            let answer = serving.await.map_err(io::Error::other)?;
+            match program.end.is_cancelled() {
+                true => std::future::pending().await,
+                false => answer,
+            }
+        }
     });
     Client::new(service, namespace)
 }
 
-async fn serve(cluster: &Cluster, request: Request<KubeBody>) -> Answered {
+async fn serve(cluster: &Cluster, program: &Program, request: Request<KubeBody>) -> Answered {
+    let sent = clock::step();
     let (parts, body) = request.into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.map_err(io::Error::other)?;
     cluster.travel().await;
     let call = match Call::read(&parts, &body) {
-        Ok(call) => call,
+        Ok(call) => Call {
+            by: program.id,
+            sent,
+            ..call
+        },
         // Where nothing is served, there is not even JSON.
         Err(refusal) if refusal.reason.is_empty() => return Ok(json(404, format!("{}\n", refusal.message))),
         Err(refusal) => return Ok(refused(&refusal)),
@@ -65,47 +79,89 @@ async fn serve(cluster: &Cluster, request: Request<KubeBody>) -> Answered {
             .or_else(|| call.body["metadata"]["name"].as_str())
             .unwrap_or_default(),
         status: call.status,
+        by: call.by,
     });
     let record = Record::of(&call, trouble.clone());
+    if let Some(Trouble::Kill { done }) = trouble {
+        match done {
+            true => drop(served(cluster, call, record, Breaks::default())),
+            false => cluster.note(record),
+        }
+        program.end.cancel();
+        return std::future::pending().await;
+    }
     let answer = troubled(cluster, call, trouble, record).await;
     cluster.travel().await;
-    answer
+    let (answer, shown) = answer?;
+    cluster.shown(program.id, &shown);
+    Ok(answer)
 }
 
-async fn troubled(cluster: &Cluster, call: Call, trouble: Option<Trouble>, record: Record) -> Answered {
+async fn troubled(
+    cluster: &Cluster,
+    call: Call,
+    trouble: Option<Trouble>,
+    record: Record,
+) -> Result<Served, io::Error> {
     let reset = || io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by a fault");
     match trouble {
-        None => Ok(served(cluster, call, record, None)),
+        None => Ok(served(cluster, call, record, Breaks::default())),
         Some(Trouble::Slow(time)) => {
             tokio::time::sleep(time).await;
-            Ok(served(cluster, call, record, None))
+            Ok(served(cluster, call, record, Breaks::default()))
         }
-        Some(Trouble::Cut { after, clean }) => Ok(served(cluster, call, record, Some((after, clean)))),
+        Some(Trouble::Cut { after, clean }) => {
+            let cut = Some((after, clean));
+            Ok(served(
+                cluster,
+                call,
+                record,
+                Breaks {
+                    cut,
+                    ..Breaks::default()
+                },
+            ))
+        }
+        Some(Trouble::Lose { after }) => {
+            let lost = Some(after);
+            Ok(served(
+                cluster,
+                call,
+                record,
+                Breaks {
+                    lost,
+                    ..Breaks::default()
+                },
+            ))
+        }
+        Some(Trouble::Stale(ago)) => Ok(old(cluster, call, record, ago)),
+        // Whoever asked is gone.
+        Some(Trouble::Kill { .. }) => Err(reset()),
         Some(Trouble::Refuse(code)) => {
             let name = call.name.clone().unwrap_or_default();
             let refusal = Refusal::of_code(code, call.kind, &name);
             if code == 404 {
                 // The kind is not served at the moment, which says nothing about its objects.
                 cluster.note(Record { code, ..record });
-                return Ok(json(404, "404 page not found\n".to_owned()));
+                return Ok(plain(json(404, "404 page not found\n".to_owned())));
             }
             cluster.note(Record { code, ..record });
             // A watch that is too old is opened, and then told so.
             if call.verb == Verb::Watch && code == 410 {
                 let mut line = serde_json::json!({"type": "ERROR", "object": refusal.status()}).to_string();
                 line.push('\n');
-                return Ok(json(200, line));
+                return Ok(plain(json(200, line)));
             }
-            Ok(refused(&refusal))
+            Ok(plain(refused(&refusal)))
         }
         Some(Trouble::Later(seconds)) => {
             let refusal = Refusal::of_code(429, call.kind, "").after(seconds);
             cluster.note(Record { code: 429, ..record });
-            Ok(refused(&refusal))
+            Ok(plain(refused(&refusal)))
         }
         Some(Trouble::Silence { done }) => {
             if done {
-                served(cluster, call, record, None);
+                served(cluster, call, record, Breaks::default());
             } else {
                 cluster.note(record);
             }
@@ -114,31 +170,59 @@ async fn troubled(cluster: &Cluster, call: Call, trouble: Option<Trouble>, recor
         }
         Some(Trouble::Reset { done }) => {
             if done {
-                served(cluster, call, record, None);
+                served(cluster, call, record, Breaks::default());
             } else {
                 cluster.note(record);
             }
             Err(reset())
         }
         Some(Trouble::Garble) => {
-            served(cluster, call, record, None);
-            Ok(json(200, "{\"kind\": \"Stat".to_owned()))
+            served(cluster, call, record, Breaks::default());
+            Ok(plain(json(200, "{\"kind\": \"Stat".to_owned())))
         }
     }
 }
 
+/// An answer, and the studies that it shows.
+type Served = (Response<Body>, Value);
+
+fn plain(answer: Response<Body>) -> Served {
+    (answer, Value::Null)
+}
+
+/// Does what is asked for as it would have been a while ago; what writes is done as ever.
+fn old(cluster: &Cluster, mut call: Call, record: Record, ago: Duration) -> Served {
+    let revision = cluster.inner.store.lock().unwrap().before(ago);
+    match call.verb {
+        Verb::Get => {
+            let store = cluster.inner.store.lock().unwrap();
+            let found = read::get_at(&store, &call, revision);
+            let code = found.as_ref().map_or_else(|r| r.code, |_| 200);
+            drop(store);
+            cluster.note(Record { code, ..record });
+            answered(found.map(|o| (200, o)), &call)
+        }
+        Verb::List if !call.query.contains_key("continue") => {
+            call.query.insert("resourceVersion".to_owned(), revision.to_string());
+            call.query.insert("resourceVersionMatch".to_owned(), "Exact".to_owned());
+            served(cluster, call, record, Breaks::default())
+        }
+        _ => served(cluster, call, record, Breaks::default()),
+    }
+}
+
 /// Does what is asked for, and notes it.
-fn served(cluster: &Cluster, call: Call, record: Record, breaks: Option<(usize, bool)>) -> Response<Body> {
+fn served(cluster: &Cluster, call: Call, record: Record, breaks: Breaks) -> Served {
     let metadata_only = call.metadata_only;
     let (result, effect) = match call.verb {
         Verb::Watch => {
             let opened = watch::open(cluster, call, breaks);
             let code = opened.as_ref().map_or_else(|r| r.code, |_| 200);
             cluster.note(Record { code, ..record });
-            return match opened {
+            return plain(match opened {
                 Ok(body) => answer(200, body),
                 Err(refusal) => refused(&refusal),
-            };
+            });
         }
         Verb::Get => (
             read::get(&cluster.inner.store.lock().unwrap(), &call).map(|o| (200, o)),
@@ -158,9 +242,19 @@ fn served(cluster: &Cluster, call: Call, record: Record, breaks: Option<(usize, 
         Err(refusal) => refusal.code,
     };
     cluster.note(Record { code, effect, ..record });
+    answered(result, &call)
+}
+
+fn answered(result: Result<(u16, Value), Refusal>, call: &Call) -> Served {
     match result {
-        Ok((code, object)) => json(code, object.to_string()),
-        Err(refusal) => refused(&refusal),
+        Ok((code, object)) => {
+            let answer = json(code, object.to_string());
+            match call.kind.plural == "hyperparameterstudies" {
+                true => (answer, object),
+                false => plain(answer),
+            }
+        }
+        Err(refusal) => plain(refused(&refusal)),
     }
 }
 
@@ -172,6 +266,7 @@ impl Cluster {
     pub(super) fn write(&self, call: &Call) -> (Outcome, Option<u64>) {
         let mut store = self.inner.store.lock().unwrap();
         let before = store.revision;
+        store.writing = (call.by, call.sent);
         let result = write::write(&mut store, call);
         let after = store.revision;
         drop(store);

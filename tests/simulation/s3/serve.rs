@@ -120,7 +120,7 @@ impl Answer {
 }
 
 /// Does what is wanted.
-pub fn serve(buckets: &Buckets, wanted: &Wanted) -> Answer {
+pub fn serve(buckets: &Buckets, wanted: &Wanted, by: u32) -> Answer {
     let page = *buckets.inner.page.lock().unwrap();
     let mut all = buckets.inner.buckets.lock().unwrap();
     if wanted.verb == "create-bucket" {
@@ -133,19 +133,28 @@ pub fn serve(buckets: &Buckets, wanted: &Wanted) -> Answer {
     let Some(bucket) = all.get_mut(&wanted.bucket) else {
         return Answer::refusal(404, "NoSuchBucket");
     };
-    match wanted.verb {
+    let mut gone = Vec::new();
+    let answer = match wanted.verb {
         "list" => list(bucket, wanted, page),
         "put" => put(bucket, wanted),
         "delete" => match holds(bucket.get(&wanted.key), wanted.header("if-match")) {
             true => {
-                bucket.remove(&wanted.key);
+                gone.extend(bucket.remove(&wanted.key).map(|_| wanted.key.clone()));
                 Answer::new(204, Vec::new())
             }
             false => Answer::refusal(412, "PreconditionFailed"),
         },
-        "delete-many" => delete_many(bucket, wanted),
+        "delete-many" => delete_many(bucket, wanted, &mut gone),
         _ => get(bucket, wanted),
+    };
+    drop(all);
+    for key in gone {
+        buckets.happened(by, &wanted.bucket, &key, None);
     }
+    if wanted.verb == "put" && answer.code == 200 {
+        buckets.happened(by, &wanted.bucket, &wanted.key, Some(&wanted.body));
+    }
+    answer
 }
 
 /// Whether an object is the one that a condition names; one that is gone already is no other.
@@ -205,7 +214,8 @@ fn put(bucket: &mut BTreeMap<String, Kept>, wanted: &Wanted) -> Answer {
     answer
 }
 
-fn delete_many(bucket: &mut BTreeMap<String, Kept>, wanted: &Wanted) -> Answer {
+/// Deletes many; `gone` gets those that were there.
+fn delete_many(bucket: &mut BTreeMap<String, Kept>, wanted: &Wanted, gone: &mut Vec<String>) -> Answer {
     let text = String::from_utf8_lossy(&wanted.body).into_owned();
     let quiet = xml::inside(&text, "Quiet").as_deref() == Some("true");
     let mut said = String::new();
@@ -214,7 +224,7 @@ fn delete_many(bucket: &mut BTreeMap<String, Kept>, wanted: &Wanted) -> Answer {
         let etag = xml::inside(object, "ETag");
         let shown = xml::escaped(&key);
         if holds(bucket.get(&key), etag.as_deref()) {
-            bucket.remove(&key);
+            gone.extend(bucket.remove(&key).map(|_| key.clone()));
             if !quiet {
                 said.push_str(&format!("<Deleted><Key>{shown}</Key></Deleted>"));
             }

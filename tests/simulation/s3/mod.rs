@@ -6,14 +6,19 @@ mod xml;
 
 use std::{
     collections::BTreeMap,
+    hash::Hasher,
     sync::{Arc, Mutex},
 };
 
 use aws_sdk_s3::config::SharedHttpClient;
 use hyperstudy::storage::{Endpoint, Store};
-use tokio_util::sync::CancellationToken;
 
-use crate::{clock, dice::Dice, faults::Faults};
+use crate::{
+    clock,
+    dice::Dice,
+    faults::Faults,
+    program::{Calls, Program},
+};
 
 pub use connector::Asking;
 
@@ -30,6 +35,26 @@ pub struct Kept {
     pub content_type: String,
 }
 
+/// Something that was written or deleted.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    /// Its place among everything that happened.
+    pub step: u64,
+    /// When, in the world's time.
+    pub at: std::time::Duration,
+    /// Which program did it.
+    pub by: u32,
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// What was written, where it is small; `None` for a deletion.
+    pub put: Option<Vec<u8>>,
+}
+
+/// What is longer is not kept among the effects: reports have megabytes.
+const SMALL: usize = 64 << 10;
+
 /// A server and its buckets. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Buckets {
@@ -41,16 +66,18 @@ struct Inner {
     buckets: Mutex<BTreeMap<String, BTreeMap<String, Kept>>>,
     faults: Faults,
     records: Mutex<Vec<Asking>>,
+    effects: Mutex<Vec<Effect>>,
     page: Mutex<usize>,
     dice: Dice,
 }
 
 impl Buckets {
     /// A server without buckets.
-    pub fn new(dice: &Dice) -> Self {
+    pub fn new(dice: &Dice, calls: &Calls) -> Self {
         let inner = Inner {
             buckets: Mutex::default(),
-            faults: Faults::new(dice.clone()),
+            faults: Faults::new(dice.clone(), calls.clone()),
+            effects: Mutex::default(),
             records: Mutex::default(),
             page: Mutex::new(1000),
             dice: dice.clone(),
@@ -60,12 +87,12 @@ impl Buckets {
 
     /// What stands where a client would make connections.
     pub fn connector(&self) -> SharedHttpClient {
-        self.connector_until(CancellationToken::new())
+        self.connector_of(&Program::default())
     }
 
-    /// The same for a program that is killed at `end`: from then on nothing of it reaches the server any more.
-    pub fn connector_until(&self, end: CancellationToken) -> SharedHttpClient {
-        connector::connector(self, end)
+    /// The same for a program. Once that is killed, nothing of it reaches the server, and no answer reaches it.
+    pub fn connector_of(&self, program: &Program) -> SharedHttpClient {
+        connector::connector(self, program)
     }
 
     /// A store on this server.
@@ -96,12 +123,14 @@ impl Buckets {
     }
 
     /// Writes an object as a trial does, past all faults. False where there is no such bucket.
-    pub fn put(&self, bucket: &str, key: &str, bytes: &[u8]) -> bool {
+    pub fn put(&self, name: &str, key: &str, bytes: &[u8]) -> bool {
         let mut buckets = self.inner.buckets.lock().unwrap();
-        let Some(bucket) = buckets.get_mut(bucket) else {
+        let Some(bucket) = buckets.get_mut(name) else {
             return false;
         };
         bucket.insert(key.to_owned(), Kept::new(bytes.to_vec(), "application/octet-stream"));
+        drop(buckets);
+        self.happened(0, name, key, Some(bytes));
         true
     }
 
@@ -120,6 +149,22 @@ impl Buckets {
             .unwrap_or_default()
     }
 
+    /// Everything that was written or deleted.
+    pub fn effects(&self) -> Vec<Effect> {
+        self.inner.effects.lock().unwrap().clone()
+    }
+
+    fn happened(&self, by: u32, bucket: &str, key: &str, put: Option<&[u8]>) {
+        self.inner.effects.lock().unwrap().push(Effect {
+            step: clock::step(),
+            at: clock::elapsed(),
+            by,
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            put: put.map(|bytes| bytes.get(..SMALL.min(bytes.len())).unwrap_or_default().to_vec()),
+        });
+    }
+
     /// Every request so far.
     pub fn records(&self) -> Vec<Asking> {
         self.inner.records.lock().unwrap().clone()
@@ -130,16 +175,9 @@ impl Kept {
     /// An object that is written now.
     fn new(bytes: Vec<u8>, content_type: &str) -> Self {
         // Only whether two contents are the same matters, and reports have megabytes.
-        let mut sum = [bytes.len() as u64, 0x9e37_79b9_7f4a_7c15];
-        for (place, chunk) in bytes.chunks(8).enumerate() {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            let half = &mut sum[place % 2];
-            *half = (*half ^ u64::from_le_bytes(word))
-                .wrapping_mul(0x0100_0000_01b3)
-                .rotate_left(23);
-        }
-        let etag = format!("{:016x}{:016x}", sum[0], sum[1]);
+        let mut hash = std::hash::DefaultHasher::new();
+        hash.write(&bytes);
+        let etag = format!("{:032x}", hash.finish());
         let now = clock::now().as_second();
         Self {
             bytes,

@@ -30,6 +30,10 @@ pub struct Record {
     pub effect: Option<u64>,
     /// What went wrong.
     pub trouble: Option<Trouble>,
+    /// Which program asked.
+    pub by: u32,
+    /// Its place among everything that happened.
+    pub step: u64,
 }
 
 impl Record {
@@ -47,6 +51,8 @@ impl Record {
             code: 0,
             effect: None,
             trouble,
+            by: call.by,
+            step: clock::step(),
         }
     }
 }

@@ -2,22 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hyperstudy::{
-    cluster::connect::{Connector, Settings},
-    controller::{attend_all, context::Context, telemetry::Telemetry},
-};
 use serde_json::{Value, json};
-use tokio::{
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{sleep, timeout};
 
 use super::study;
 use crate::{
     argo::{self, Attempt, End, Part},
-    clock,
     cluster::Cluster,
+    controller::Controller,
     world::{BUCKET, NAMESPACE, World},
 };
 
@@ -28,41 +20,6 @@ pub const TRIALS: usize = 12;
 pub const PATIENCE: Duration = Duration::from_secs(3600);
 /// How long after its end what is still on its way may arrive.
 const AFTERMATH: Duration = Duration::from_secs(600);
-
-/// A controller that runs in the world.
-pub struct Controller {
-    /// What it counts.
-    pub telemetry: Telemetry,
-    running: JoinHandle<()>,
-    end: CancellationToken,
-}
-
-impl Controller {
-    /// Starts it as the program does, but for its lease.
-    pub fn start(world: &World) -> Self {
-        let end = CancellationToken::new();
-        let http = world.buckets.connector_until(end.clone());
-        let connector = Connector::through(Settings::default(), http);
-        let client = world.cluster.client_until("default", end.clone());
-        let telemetry = Telemetry::new();
-        let (context, news, publishing) = Context::new(client, connector, clock::now, telemetry.clone());
-        let context = Arc::new(context);
-        let running = tokio::spawn(async move {
-            tokio::join!(publishing, attend_all(&context, &[], news, CancellationToken::new()));
-        });
-        Self {
-            telemetry,
-            running,
-            end,
-        }
-    }
-
-    /// Ends it as a power failure does: what it has sent arrives, nothing else does.
-    pub fn kill(self) {
-        self.end.cancel();
-        self.running.abort();
-    }
-}
 
 /// What a study is, and what becomes of its Workflows.
 #[derive(Clone, Copy, Debug)]

@@ -21,6 +21,15 @@ pub struct Cuts {
     pub clean: bool,
 }
 
+/// What goes wrong with a watch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Breaks {
+    /// After how many events it breaks, and whether cleanly.
+    pub cut: Option<(usize, bool)>,
+    /// After how many events one is never sent.
+    pub lost: Option<usize>,
+}
+
 /// A watch that is open.
 struct Watch {
     cluster: Cluster,
@@ -29,15 +38,14 @@ struct Watch {
     /// The next change to look at, as a place in the history.
     next: usize,
     /// What is to be sent at once.
-    ready: VecDeque<Vec<u8>>,
+    ready: VecDeque<Line>,
     /// What is to be sent once more, and when.
     again: VecDeque<(Instant, Arc<Value>)>,
     /// How far the client has been told.
     told: u64,
     bookmark: Option<Instant>,
     end: Instant,
-    /// After how many events it breaks, and whether cleanly.
-    breaks: Option<(usize, bool)>,
+    breaks: Breaks,
     cuts: watch::Receiver<Cuts>,
     revisions: watch::Receiver<u64>,
     over: bool,
@@ -45,8 +53,8 @@ struct Watch {
     broken: bool,
 }
 
-/// Opens a watch. `breaks` is after how many events it ends, and whether cleanly.
-pub fn open(cluster: &Cluster, call: Call, breaks: Option<(usize, bool)>) -> Result<Body, Refusal> {
+/// Opens a watch.
+pub fn open(cluster: &Cluster, call: Call, breaks: Breaks) -> Result<Body, Refusal> {
     let selection = Selection::read(&call)?;
     let seconds = call.param("timeoutSeconds").parse().unwrap_or(1800);
     let initial = call.flag("sendInitialEvents");
@@ -84,10 +92,20 @@ pub fn open(cluster: &Cluster, call: Call, breaks: Option<(usize, bool)>) -> Res
     })))
 }
 
-fn line(kind: &str, object: &Value) -> Vec<u8> {
-    let mut line = json!({"type": kind, "object": object}).to_string().into_bytes();
-    line.push(b'\n');
-    line
+/// A line of an answer, and the object that it is about.
+#[derive(Clone, Debug)]
+struct Line {
+    bytes: Vec<u8>,
+    about: Arc<Value>,
+}
+
+fn line(kind: &str, object: Value) -> Line {
+    let mut bytes = json!({"type": kind, "object": &object}).to_string().into_bytes();
+    bytes.push(b'\n');
+    Line {
+        bytes,
+        about: Arc::new(object),
+    }
 }
 
 impl Watch {
@@ -103,13 +121,13 @@ impl Watch {
             };
             for object in store.at(self.call.kind, seen, &self.selection) {
                 self.ready
-                    .push_back(line("ADDED", &shown(&object, self.call.metadata_only)));
+                    .push_back(line("ADDED", shown(&object, self.call.metadata_only)));
             }
             self.told = seen;
             seen
         } else if given < store.compacted {
             let gone = Refusal::expired(format!("too old resource version: {given} ({})", store.compacted));
-            self.ready.push_back(line("ERROR", &gone.status()));
+            self.ready.push_back(line("ERROR", gone.status()));
             self.over = true;
             return;
         } else {
@@ -123,7 +141,7 @@ impl Watch {
         }
     }
 
-    fn bookmark(&self, annotations: Value) -> Vec<u8> {
+    fn bookmark(&self, annotations: Value) -> Line {
         let kind = self.call.kind;
         let mut object = json!({
             "kind": kind.kind, "apiVersion": kind.api_version(),
@@ -132,7 +150,7 @@ impl Watch {
         if annotations.is_object() {
             object["metadata"]["annotations"] = annotations;
         }
-        line("BOOKMARK", &shown(&object, self.call.metadata_only))
+        line("BOOKMARK", shown(&object, self.call.metadata_only))
     }
 
     /// The next piece of the answer; `None` at its end.
@@ -169,8 +187,12 @@ impl Watch {
     }
 
     /// Sends a line, or half of it where the connection breaks now.
-    fn send(&mut self, line: Vec<u8>) -> Option<io::Result<Vec<u8>>> {
-        match &mut self.breaks {
+    fn send(&mut self, line: Line) -> Option<io::Result<Vec<u8>>> {
+        if self.call.kind.plural == "hyperparameterstudies" {
+            self.cluster.shown(self.call.by, &line.about);
+        }
+        let line = line.bytes;
+        match &mut self.breaks.cut {
             Some((0, true)) => {
                 self.over = true;
                 self.ready.clear();
@@ -203,7 +225,7 @@ impl Watch {
             // An object that is gone does not come back.
             if self.cluster.is_there(&object) {
                 self.ready
-                    .push_back(line("MODIFIED", &shown(&object, self.call.metadata_only)));
+                    .push_back(line("MODIFIED", shown(&object, self.call.metadata_only)));
             }
         }
         let changes: Vec<Change> = {
@@ -256,7 +278,14 @@ impl Watch {
             }
             (false, false) => return,
         };
-        let text = line(kind, &shown(&object, self.call.metadata_only));
+        if let Some(left) = &mut self.breaks.lost {
+            if *left == 0 {
+                self.breaks.lost = None;
+                return;
+            }
+            *left -= 1;
+        }
+        let text = line(kind, shown(&object, self.call.metadata_only));
         let echo = self.cluster.inner.echo.lock().unwrap().clone();
         if self.cluster.inner.dice.chance(echo.twice) {
             self.ready.push_back(text.clone());

@@ -7,9 +7,14 @@ mod argo;
 mod cases;
 mod clock;
 mod cluster;
+mod controller;
 mod dice;
 mod faults;
+mod plot;
+mod program;
 mod s3;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;
+mod watchdog;
 mod world;

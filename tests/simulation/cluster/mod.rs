@@ -24,14 +24,18 @@ use std::{
 
 use kube::Client;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 pub use journal::Record;
 pub use kinds::Kind;
 pub use route::{Verb, plain};
 pub use store::Change;
 
-use crate::{dice::Dice, faults::Faults};
+use crate::{
+    clock,
+    dice::Dice,
+    faults::Faults,
+    program::{Calls, Program},
+};
 use fields::Owners;
 use route::Call;
 use store::{Store, key};
@@ -54,6 +58,19 @@ pub struct Cluster {
     inner: Arc<Inner>,
 }
 
+/// A study that a program was shown.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// When, among everything that happened.
+    pub step: u64,
+    /// To which program.
+    pub by: u32,
+    /// The study's UID.
+    pub uid: String,
+    /// In which state.
+    pub revision: u64,
+}
+
 #[derive(Debug)]
 struct Inner {
     store: Mutex<Store>,
@@ -62,19 +79,21 @@ struct Inner {
     echo: Mutex<Echo>,
     revision: tokio::sync::watch::Sender<u64>,
     cuts: tokio::sync::watch::Sender<Cuts>,
+    readings: Mutex<Vec<Reading>>,
     dice: Dice,
 }
 
 impl Cluster {
     /// An empty cluster.
-    pub fn new(dice: &Dice) -> Self {
+    pub fn new(dice: &Dice, calls: &Calls) -> Self {
         let inner = Inner {
             store: Mutex::new(Store::new(dice.clone())),
-            faults: Faults::new(dice.clone()),
+            faults: Faults::new(dice.clone(), calls.clone()),
             records: Mutex::default(),
             echo: Mutex::default(),
             revision: tokio::sync::watch::Sender::new(0),
             cuts: tokio::sync::watch::Sender::default(),
+            readings: Mutex::default(),
             dice: dice.clone(),
         };
         Self { inner: Arc::new(inner) }
@@ -82,12 +101,12 @@ impl Cluster {
 
     /// A client whose objects are in `namespace` unless it says otherwise.
     pub fn client(&self, namespace: &str) -> Client {
-        self.client_until(namespace, CancellationToken::new())
+        self.client_of(namespace, &Program::default())
     }
 
-    /// The same for a program that is killed at `end`.
-    pub fn client_until(&self, namespace: &str, end: CancellationToken) -> Client {
-        service::client(self, namespace, end)
+    /// The same for a program.
+    pub fn client_of(&self, namespace: &str, program: &Program) -> Client {
+        service::client(self, namespace, program)
     }
 
     /// What goes wrong with requests.
@@ -129,6 +148,38 @@ impl Cluster {
     /// Every request so far.
     pub fn records(&self) -> Vec<Record> {
         self.inner.records.lock().unwrap().clone()
+    }
+
+    /// Every study that a program was shown.
+    pub fn readings(&self) -> Vec<Reading> {
+        self.inner.readings.lock().unwrap().clone()
+    }
+
+    /// Notes that a program was shown an object, or a list of them.
+    fn shown(&self, by: u32, object: &Value) {
+        if by == 0 {
+            return;
+        }
+        for object in object["items"]
+            .as_array()
+            .map_or(std::slice::from_ref(object), Vec::as_slice)
+        {
+            let metadata = &object["metadata"];
+            let revision = metadata["resourceVersion"].as_str().and_then(|v| v.parse().ok());
+            if let (Some(uid), Some(revision)) = (metadata["uid"].as_str(), revision) {
+                self.inner.readings.lock().unwrap().push(Reading {
+                    step: clock::step(),
+                    by,
+                    uid: uid.to_owned(),
+                    revision,
+                });
+            }
+        }
+    }
+
+    /// Everything that ever happened, oldest first.
+    pub fn changes(&self) -> Vec<Change> {
+        self.inner.store.lock().unwrap().history.clone()
     }
 
     fn note(&self, record: Record) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{fields::Owners, kinds::Kind, select::Selection};
-use crate::dice::Dice;
+use crate::{clock, dice::Dice};
 
 /// Where an object is: its kind's resource, its namespace, its name.
 pub type Key = (String, String, String);
@@ -48,6 +48,14 @@ pub struct Change {
     pub gone: bool,
     /// When watches see it.
     pub visible: Instant,
+    /// Its place among everything that happened.
+    pub step: u64,
+    /// When, in the world's time.
+    pub at: Duration,
+    /// Which program did it.
+    pub by: u32,
+    /// When that program sent it, among everything that happened.
+    pub sent: u64,
 }
 
 /// The objects of a cluster.
@@ -65,6 +73,8 @@ pub struct Store {
     pub lags: BTreeMap<String, Range<Duration>>,
     /// The source of names and identities.
     pub dice: Dice,
+    /// Which program writes now, and when it sent that.
+    pub writing: (u32, u64),
 }
 
 impl Store {
@@ -77,6 +87,7 @@ impl Store {
             compacted: 0,
             lags: BTreeMap::new(),
             dice,
+            writing: (0, 0),
         }
     }
 
@@ -135,6 +146,10 @@ impl Store {
             gone,
             // What happened first is seen first.
             visible: last.map_or(now, |last| last.max(now)),
+            step: clock::step(),
+            at: clock::elapsed(),
+            by: self.writing.0,
+            sent: self.writing.1,
         });
     }
 
@@ -157,6 +172,13 @@ impl Store {
             .filter(|object| selection.holds(object))
             .cloned()
             .collect()
+    }
+
+    /// The resourceVersion of so long ago.
+    pub fn before(&self, ago: Duration) -> u64 {
+        let now = clock::elapsed();
+        let newer = self.history.iter().find(|c| c.at + ago > now);
+        newer.map_or(self.revision, |c| c.revision - 1).max(self.compacted)
     }
 
     /// The newest resourceVersion of a kind that a lagging cache would know.

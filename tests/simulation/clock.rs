@@ -11,11 +11,19 @@ const BEGINNING: Timestamp = Timestamp::constant(1_767_225_600, 0);
 thread_local! {
     // One test is one thread, so a plain function can tell the time of its world.
     static START: Cell<Option<Instant>> = const { Cell::new(None) };
+    static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Begins the time of this thread's world.
 pub fn begin() {
     START.set(Some(Instant::now()));
+    STEPS.set(0);
+}
+
+/// Numbers what happens in this thread's world, over all its servers.
+pub fn step() -> u64 {
+    STEPS.set(STEPS.get() + 1);
+    STEPS.get()
 }
 
 /// How long this thread's world has existed.

@@ -55,6 +55,10 @@ pub struct Call {
     pub patch: PatchKind,
     /// The body, read as JSON; null where there is none.
     pub body: Value,
+    /// Which program asks.
+    pub by: u32,
+    /// When it sent that, among everything that happened.
+    pub sent: u64,
 }
 
 impl Call {
@@ -132,6 +136,8 @@ impl Call {
             metadata_only,
             patch,
             body,
+            by: 0,
+            sent: 0,
         })
     }
 
@@ -147,6 +153,8 @@ impl Call {
             metadata_only: false,
             patch: PatchKind::default(),
             body: Value::Null,
+            by: 0,
+            sent: 0,
         }
     }
 

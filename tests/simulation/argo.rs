@@ -106,7 +106,8 @@ pub fn start(world: &World, script: Script) {
     });
 }
 
-fn read(workflow: &Value) -> Attempt {
+/// A Workflow as scripts see it.
+pub fn read(workflow: &Value) -> Attempt {
     let metadata = &workflow["metadata"];
     let label = |name: &str| {
         metadata["labels"][name]

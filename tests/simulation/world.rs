@@ -1,6 +1,13 @@
 //! A world: a cluster, an S3 server, and the time and chance that they share.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -8,6 +15,7 @@ use crate::{
     clock,
     cluster::{Cluster, Verb},
     dice::Dice,
+    program::{Calls, Program},
     s3::Buckets,
 };
 
@@ -25,6 +33,9 @@ pub struct World {
     pub buckets: Buckets,
     /// Its chance.
     pub dice: Dice,
+    /// The calls of its programs.
+    pub calls: Calls,
+    programs: Arc<AtomicU32>,
 }
 
 impl World {
@@ -34,10 +45,27 @@ impl World {
         // What the SDK's waits between tries are drawn from.
         fastrand::seed(seed);
         let dice = Dice::new(seed);
-        let (cluster, buckets) = (Cluster::new(&dice), Buckets::new(&dice));
+        let calls = Calls::default();
+        let (cluster, buckets) = (Cluster::new(&dice, &calls), Buckets::new(&dice, &calls));
         buckets.add(BUCKET);
         cluster.collect_garbage(Duration::from_millis(50));
-        Self { cluster, buckets, dice }
+        Self {
+            cluster,
+            buckets,
+            dice,
+            calls,
+            programs: Arc::default(),
+        }
+    }
+
+    /// A new program.
+    pub fn program(&self) -> Program {
+        Program::new(self.programs.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// How many programs there were.
+    pub fn programs(&self) -> u32 {
+        self.programs.load(Ordering::Relaxed)
     }
 
     /// How often each Workflow was really created, by its name.

@@ -1,0 +1,322 @@
+//! 5, 6 and 7: how a world ends.
+
+use std::cell::RefCell;
+
+use serde_json::Value;
+
+use crate::{
+    clock,
+    plot::{Plot, foreign},
+    world::{BUCKET, NAMESPACE, World},
+};
+
+use super::{
+    Findings, Invariant,
+    seen::{Seen, StudySeen, is_finished, owner, text},
+};
+
+/// Calls that a controller may make for each trial, and besides for each minute, whatever goes wrong.
+const CALLS_A_TRIAL: u32 = 60;
+const CALLS_A_MINUTE: u32 = 90;
+
+thread_local! {
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// From now on panics are noted, by the thread of their world, instead of being shown.
+pub fn note_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            PANICS.with_borrow_mut(|p| p.push(info.to_string()));
+            usual(info);
+        }));
+    });
+}
+
+/// The panics in this thread since it was asked last.
+pub fn panics() -> Vec<String> {
+    PANICS.take()
+}
+
+/// Whether every study is over, or gone with everything that was its own.
+pub fn is_over(world: &World, plot: &Plot) -> bool {
+    let over = |name: &String| match world.cluster.get("hyperparameterstudies", NAMESPACE, name) {
+        Some(study) => {
+            study["metadata"]["deletionTimestamp"].is_null()
+                && matches!(study["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+        }
+        None => world
+            .cluster
+            .all("hyperparametertrials")
+            .iter()
+            .all(|t| t["spec"]["number"].is_null() || t["spec"]["studyRef"]["name"] != **name),
+    };
+    plot.names().iter().all(over)
+}
+
+/// How many trials there ever were.
+pub fn numbers(world: &World) -> usize {
+    let created = |c: &&crate::cluster::Change| c.before.is_none() && c.by > 0;
+    world
+        .cluster
+        .history("hyperparametertrials")
+        .iter()
+        .filter(created)
+        .count()
+}
+
+/// Looks at a world that has come to its end.
+pub fn check(world: &World, plot: &Plot, seen: &Seen<'_>, in_time: bool, findings: &mut Findings) {
+    let at = clock::elapsed();
+    for panic in panics() {
+        findings.add(at, Invariant::Sound, panic);
+    }
+    let minutes = u32::try_from(at.as_secs() / 60 + 1).unwrap_or(1);
+    let trials = u32::try_from(numbers(world)).unwrap_or(0);
+    let most = CALLS_A_TRIAL * (trials + world.programs())
+        + CALLS_A_MINUTE * minutes * u32::try_from(plot.contenders + 1).unwrap_or(2);
+    if world.calls.made() > most {
+        findings.add(
+            at,
+            Invariant::Sound,
+            format!("{} calls, where {most} would be many", world.calls.made()),
+        );
+    }
+    for key in foreign()
+        .into_iter()
+        .filter(|key| world.buckets.get(BUCKET, key).is_none())
+    {
+        findings.add(at, Invariant::Files, format!("{key} of somebody else is gone"));
+    }
+    for (uid, study) in &seen.studies {
+        match study.gone {
+            true => left(world, seen, uid, study, findings),
+            false => ended(world, plot, seen, uid, study, in_time, findings),
+        }
+    }
+}
+
+/// What a study that is gone has left.
+fn left(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, findings: &mut Findings) {
+    let at = clock::elapsed();
+    let mut wrong = |what: String| findings.add(at, Invariant::End, format!("study {} is gone, {what}", study.name));
+    for trial in seen.trials_of(uid) {
+        wrong(format!("its trial {} is not", text(trial, "name")));
+    }
+    for (name, workflow) in seen.workflows.iter().filter(|(_, w)| w.creations > 0 && !w.gone) {
+        let labels = &workflow.object["metadata"]["labels"];
+        if labels["hyperstudy.dev/study-uid"] == *uid {
+            wrong(format!("its Workflow {name} is not"));
+        }
+    }
+    if study.object["spec"]["storage"]["onDelete"] == "Delete" {
+        let folder = format!("runs/{}/", study.name);
+        let files: Vec<String> = world
+            .buckets
+            .keys(BUCKET)
+            .into_iter()
+            .filter(|k| k.starts_with(&folder))
+            .collect();
+        // What a Workflow wrote while it was going is nobody's any more.
+        if !files.is_empty() && !late_writers(seen, study) {
+            wrong(format!("its files are not: {files:?}"));
+        }
+    }
+}
+
+/// Whether a Workflow may have written after its trial was done with: one that was brought back to life, or whose deletion took its time.
+fn late_writers(seen: &Seen<'_>, study: &StudySeen) -> bool {
+    let _ = study;
+    seen.plot.acts.iter().any(|(_, act)| act.revives())
+}
+
+/// How a study that is there has ended.
+fn ended(
+    world: &World,
+    plot: &Plot,
+    seen: &Seen<'_>,
+    uid: &str,
+    study: &StudySeen,
+    in_time: bool,
+    findings: &mut Findings,
+) {
+    let at = clock::elapsed();
+    let (name, status) = (&study.name, &study.object["status"]);
+    if !in_time || !matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")) || study.is_deleted() {
+        return findings.add(at, Invariant::End, format!("study {name} has not ended: {status}"));
+    }
+    let mut wrong = |which, what: String| findings.add(at, which, format!("study {name}: {what}"));
+    for trial in seen.trials_of(uid) {
+        if !is_finished(trial) {
+            wrong(
+                Invariant::End,
+                format!("trial {} is {}", text(trial, "name"), trial["status"]),
+            );
+        }
+        if !trial["metadata"]["deletionTimestamp"].is_null() {
+            wrong(
+                Invariant::End,
+                format!("trial {} hangs in its deletion", text(trial, "name")),
+            );
+        }
+    }
+    for (run, workflow) in seen
+        .workflows
+        .iter()
+        .filter(|(_, w)| w.creations > 0 && !w.gone && !w.ended)
+    {
+        let trial = owner(&workflow.object, "HyperparameterTrial").and_then(|uid| seen.trials.get(&uid));
+        if trial.and_then(|t| owner(t, "HyperparameterStudy")).as_deref() == Some(uid) {
+            wrong(Invariant::End, format!("Workflow {run} still runs"));
+        }
+    }
+    let revived = plot.acts.iter().any(|(_, act)| act.revives());
+    folders(world, seen, uid, study, revived, &mut wrong);
+    table(world, seen, uid, study, &mut wrong);
+    counts(seen, uid, status, &mut wrong);
+}
+
+type Wrong<'a> = dyn FnMut(Invariant, String) + 'a;
+
+/// Which trials' folders are there.
+fn folders(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, revived: bool, wrong: &mut Wrong<'_>) {
+    let spec = &study.object["spec"]["storage"];
+    let keep = match spec["strategy"].as_str() {
+        Some("Delete") => 0,
+        Some("Best") => usize::try_from(spec["keepTop"].as_u64().unwrap_or(1)).unwrap_or(1),
+        _ => usize::MAX,
+    };
+    let ranking = seen.ranking(uid);
+    let kept: Vec<u64> = ranking.iter().take(keep).map(|(_, number)| *number).collect();
+    let folder = format!("runs/{}/", study.name);
+    for key in world.buckets.keys(BUCKET) {
+        let number = key
+            .strip_prefix(&folder)
+            .and_then(|k| k.split_once('/')?.0.parse::<u64>().ok());
+        let Some(number) = number else { continue };
+        if keep != usize::MAX && !kept.contains(&number) && !revived {
+            wrong(Invariant::End, format!("{key} was to go"));
+        }
+    }
+    if let Some((_, best)) = ranking.first().filter(|_| keep > 0) {
+        let status = seen.trial(uid, *best).map(|t| t["status"].clone()).unwrap_or_default();
+        let is_there = world
+            .buckets
+            .get(BUCKET, &format!("{folder}{best}/metrics.json"))
+            .is_some();
+        // Whoever kept none before cannot keep one now, and a stopped one may have written nothing else.
+        if !is_there && status["files"] != "Deleted" && !revived {
+            wrong(
+                Invariant::Files,
+                format!("the folder of the best trial, {best}, is not there"),
+            );
+        }
+        let lowered = plot_changes_best(seen);
+        if status["files"] == "Deleted" && !lowered {
+            wrong(
+                Invariant::Files,
+                format!("the folder of the best trial, {best}, was deleted"),
+            );
+        }
+    }
+}
+
+/// Whether a person may have made another trial the best one, whose folder was gone by then.
+fn plot_changes_best(seen: &Seen<'_>) -> bool {
+    use crate::plot::Act;
+    seen.plot
+        .acts
+        .iter()
+        .any(|(_, act)| matches!(act, Act::DeleteTrial(..)))
+}
+
+/// Whether the table has a row for each finished trial, with its objective.
+fn table(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &mut Wrong<'_>) {
+    let trials: Vec<&Value> = seen.trials_of(uid).collect();
+    let bytes = world
+        .buckets
+        .get(BUCKET, &format!("runs/{}/study_results.csv", study.name));
+    let Some(bytes) = bytes else {
+        if !trials.is_empty() {
+            wrong(Invariant::Results, "there is no table".to_owned());
+        }
+        return;
+    };
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let Ok(header) = reader.headers().cloned() else {
+        return wrong(Invariant::Results, "the table cannot be read".to_owned());
+    };
+    let column = |name: &str| header.iter().position(|h| h == name);
+    let mut rows: Vec<(u64, String, Option<f64>, Option<f64>)> = Vec::new();
+    for row in reader.records().flatten() {
+        let cell = |name: &str| column(name).and_then(|c| row.get(c)).unwrap_or_default().to_owned();
+        if cell("Status") != "INTERMEDIATE" {
+            let number = cell("Trial-ID").parse().unwrap_or_default();
+            rows.push((
+                number,
+                cell("Status"),
+                cell("Objective").parse().ok(),
+                cell("lr").parse().ok(),
+            ));
+        }
+    }
+    let mut expected: Vec<(u64, String, Option<f64>, Option<f64>)> = trials
+        .iter()
+        .map(|t| {
+            let status = match t["status"]["phase"].as_str() {
+                Some("Succeeded") => "COMPLETED",
+                Some("Stopped") => "STOPPED",
+                _ => "FAILED",
+            };
+            let number = t["spec"]["number"].as_u64().unwrap_or_default();
+            (
+                number,
+                status.to_owned(),
+                t["status"]["objectives"][0].as_f64(),
+                t["spec"]["parameters"]["lr"].as_f64(),
+            )
+        })
+        .collect();
+    rows.sort_by_key(|r| r.0);
+    expected.sort_by_key(|r| r.0);
+    if rows != expected {
+        wrong(
+            Invariant::Results,
+            format!("the table says {rows:?}, the trials {expected:?}"),
+        );
+    }
+}
+
+/// Whether the status counts what is there.
+fn counts(seen: &Seen<'_>, uid: &str, status: &Value, wrong: &mut Wrong<'_>) {
+    let count = |phase: &str| seen.trials_of(uid).filter(|t| t["status"]["phase"] == phase).count() as u64;
+    for (field, phase) in [
+        ("succeeded", "Succeeded"),
+        ("failed", "Failed"),
+        ("stopped", "Stopped"),
+        ("running", "Running"),
+    ] {
+        if status["trials"][field].as_u64().unwrap_or_default() != count(phase) {
+            wrong(
+                Invariant::Results,
+                format!(
+                    "the status counts {} {field}, there are {}",
+                    status["trials"][field],
+                    count(phase)
+                ),
+            );
+        }
+    }
+    let best = seen.ranking(uid).first().map(|(_, number)| *number);
+    if status["best"]["number"].as_u64() != best {
+        wrong(
+            Invariant::Results,
+            format!(
+                "the status's best is {}, the trials' {best:?}",
+                status["best"]["number"]
+            ),
+        );
+    }
+}

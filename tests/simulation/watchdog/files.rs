@@ -1,0 +1,75 @@
+//! 4: no file of anybody else is touched, and none of the best trial's.
+
+use crate::s3::Effect;
+
+use super::{
+    Findings, Invariant,
+    seen::{Seen, is_finished},
+};
+
+/// What a study writes into its folder.
+const RESULTS: [&str; 6] = [
+    ".owner",
+    "study_results.csv",
+    "best_result.json",
+    "study_config.json",
+    "report.html",
+    "history.json",
+];
+
+/// Looks at what a program wrote or deleted.
+pub fn check(seen: &Seen<'_>, effect: &Effect, findings: &mut Findings) {
+    let key = &effect.key;
+    let did = if effect.put.is_some() { "written" } else { "deleted" };
+    let mut wrong = |what: &str| findings.add(effect.at, Invariant::Files, format!("{key} is {did}: {what}"));
+    let Some((name, rest)) = key.strip_prefix("runs/").and_then(|k| k.split_once('/')) else {
+        return wrong("it is outside of every study's folder");
+    };
+    let Some((uid, study)) = seen.study_named(name) else {
+        return wrong("there is no such study");
+    };
+    let removes = study.is_deleted() && study.object["spec"]["storage"]["onDelete"] == "Delete";
+    if RESULTS.contains(&rest) {
+        if effect.put.is_none() && !removes {
+            wrong("it is a result");
+        }
+        return;
+    }
+    let Some(number) = rest.split_once('/').and_then(|(n, _)| n.parse::<u64>().ok()) else {
+        return wrong("it is in no trial's folder");
+    };
+    if effect.put.is_some() {
+        return wrong("a trial's files are the trial's");
+    }
+    if removes {
+        return;
+    }
+    if !study.numbers.contains_key(&number) {
+        return wrong("there is no such trial");
+    }
+    let Some(trial) = seen.trial(uid, number) else {
+        return;
+    };
+    if !is_finished(trial) {
+        let next = trial["status"]["attempt"].as_u64().unwrap_or_default() + 1;
+        let active = |attempt: u64| {
+            let workflow = seen.workflows.get(&format!("{name}-{number}-{attempt}"));
+            workflow.is_some_and(|w| w.creations > 0 && !w.gone)
+        };
+        if trial["status"]["phase"] == "Running" || active(next) {
+            wrong("its trial is under way");
+        }
+        return;
+    }
+    let spec = &study.object["spec"]["storage"];
+    match spec["strategy"].as_str() {
+        Some("Delete") => {}
+        Some("Best") => {
+            let best = seen.ranking(uid);
+            if best.first().is_some_and(|(_, best)| *best == number) {
+                wrong("its trial is the best");
+            }
+        }
+        _ => wrong("everything is to be kept"),
+    }
+}

@@ -1,0 +1,94 @@
+//! 3: what is recorded of a trial never changes, and is what its Workflow and its metrics file said.
+
+use serde_json::Value;
+
+use crate::cluster::Change;
+
+use super::{
+    Findings, Invariant,
+    seen::{Seen, is_finished, owner, text},
+};
+
+/// Looks at a change of a trial.
+pub fn check(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
+    if change.kind.plural != "hyperparametertrials" || change.gone || change.object["spec"]["number"].is_null() {
+        return;
+    }
+    let (name, status) = (text(&change.object, "name"), &change.object["status"]);
+    if let Some(before) = change.before.as_deref().filter(|b| is_finished(b)) {
+        for field in [
+            "phase",
+            "reason",
+            "message",
+            "objectives",
+            "metrics",
+            "attempt",
+            "startTime",
+            "completionTime",
+            "failures",
+        ] {
+            if before["status"][field] != status[field] {
+                let what = format!(
+                    "{field} of trial {name} was {} and is {}",
+                    before["status"][field], status[field]
+                );
+                findings.add(change.at, Invariant::Outcome, what);
+            }
+        }
+        if before["status"]["files"] == "Deleted" && status["files"] != "Deleted" {
+            findings.add(
+                change.at,
+                Invariant::Outcome,
+                format!("the files of trial {name} are back"),
+            );
+        }
+    } else if is_finished(&change.object) {
+        recorded(seen, change, findings);
+    }
+}
+
+fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
+    let (object, status) = (&*change.object, &change.object["status"]);
+    let name = text(object, "name");
+    let study = owner(object, "HyperparameterStudy").and_then(|uid| seen.studies.get(&uid));
+    let folder = study
+        .map(|s| format!("runs/{}/{}/", s.name, object["spec"]["number"]))
+        .unwrap_or_default();
+    let file = seen.files.get(&format!("{folder}metrics.json"));
+    let loss = file
+        .and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
+        .and_then(|v| v["loss"].as_f64());
+    let workflow = seen.workflows.get(status["workflow"].as_str().unwrap_or_default());
+    let was = |phase: &str| workflow.is_some_and(|w| w.phases.iter().any(|p| p == phase));
+    let mut wrong = |what: String| {
+        findings.add(
+            change.at,
+            Invariant::Outcome,
+            format!("trial {name} is {status}, but {what}"),
+        )
+    };
+    if let Some(objective) = status["objectives"][0].as_f64()
+        && loss != Some(objective)
+    {
+        wrong(format!("its metrics file says {loss:?}"));
+    }
+    match status["phase"].as_str() {
+        Some("Succeeded") => {
+            let gone = workflow.is_some_and(|w| w.gone);
+            if !was("Succeeded") && !gone {
+                wrong("its Workflow did not succeed".to_owned());
+            }
+            if status["objectives"][0].is_null() {
+                wrong("it has no objective".to_owned());
+            }
+        }
+        Some("Failed") if was("Succeeded") && loss.is_some() => {
+            // Files that appear late are not there when they are looked for.
+            let late = status["reason"] == "MetricsMissing" && seen.plot.hides_files();
+            if !late {
+                wrong("its Workflow succeeded and its metrics are good".to_owned());
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,197 @@
+//! What an onlooker knows at a step: the newest state of everything.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    cluster::{Change, Reading},
+    plot::{PLACE, Plot},
+    s3::Effect,
+};
+
+/// A study.
+#[derive(Debug, Default)]
+pub struct StudySeen {
+    pub name: String,
+    /// Its newest state.
+    pub object: Value,
+    /// Every state of its spec, by version.
+    specs: BTreeMap<u64, Value>,
+    /// The newest version that each program was shown, and when.
+    shown: BTreeMap<u32, Vec<(u64, u64)>>,
+    /// The parameters of each number that was ever used.
+    pub numbers: BTreeMap<u64, Value>,
+    pub gone: bool,
+}
+
+impl StudySeen {
+    /// The newest spec that a program had been shown by then.
+    pub fn known_to(&self, program: u32, sent: u64) -> Option<&Value> {
+        let shown = self.shown.get(&program)?.iter().filter(|(step, _)| *step <= sent);
+        let newest = shown.map(|(_, revision)| *revision).max()?;
+        self.specs.range(..=newest).next_back().map(|(_, spec)| spec)
+    }
+
+    /// Whether a person has deleted it.
+    pub fn is_deleted(&self) -> bool {
+        self.gone || !self.object["metadata"]["deletionTimestamp"].is_null()
+    }
+}
+
+/// A Workflow, or all of one name.
+#[derive(Debug, Default)]
+pub struct WorkflowSeen {
+    pub object: Value,
+    /// How often programs created it.
+    pub creations: usize,
+    pub gone: bool,
+    /// Whether it has ended, even if somebody brought it back to life since.
+    pub ended: bool,
+    /// Every phase in which it was complete.
+    pub phases: Vec<String>,
+}
+
+/// What is known at a step.
+pub struct Seen<'a> {
+    pub plot: &'a Plot,
+    pub studies: BTreeMap<String, StudySeen>,
+    /// The trials that are there, by UID.
+    pub trials: BTreeMap<String, Value>,
+    /// By name.
+    pub workflows: BTreeMap<String, WorkflowSeen>,
+    /// What is in the bucket.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// The UID of an object's owner of that kind.
+pub fn owner(object: &Value, kind: &str) -> Option<String> {
+    let owners = object["metadata"]["ownerReferences"].as_array()?;
+    let owner = owners.iter().find(|o| o["kind"] == kind)?;
+    owner["uid"].as_str().map(str::to_owned)
+}
+
+pub fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object["metadata"][field].as_str().unwrap_or_default()
+}
+
+/// Whether an outcome is recorded.
+pub fn is_finished(trial: &Value) -> bool {
+    matches!(
+        trial["status"]["phase"].as_str(),
+        Some("Succeeded" | "Failed" | "Stopped")
+    )
+}
+
+impl<'a> Seen<'a> {
+    pub fn new(plot: &'a Plot) -> Self {
+        Self {
+            plot,
+            studies: BTreeMap::new(),
+            trials: BTreeMap::new(),
+            workflows: BTreeMap::new(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// A program was shown a study.
+    pub fn read(&mut self, reading: &Reading) {
+        if let Some(study) = self.studies.get_mut(&reading.uid) {
+            study
+                .shown
+                .entry(reading.by)
+                .or_default()
+                .push((reading.step, reading.revision));
+        }
+    }
+
+    /// Something was written or deleted.
+    pub fn written(&mut self, effect: &Effect) {
+        if effect.bucket == PLACE {
+            match &effect.put {
+                Some(bytes) => self.files.insert(effect.key.clone(), bytes.clone()),
+                None => self.files.remove(&effect.key),
+            };
+        }
+    }
+
+    /// An object changed.
+    pub fn changed(&mut self, change: &Change) {
+        let object = &*change.object;
+        let uid = text(object, "uid").to_owned();
+        match change.kind.plural {
+            "hyperparameterstudies" => {
+                let study = self.studies.entry(uid).or_default();
+                study.name = text(object, "name").to_owned();
+                study.object = object.clone();
+                study.gone = change.gone;
+                let is_new = study.specs.values().next_back() != Some(&object["spec"]);
+                if is_new {
+                    study.specs.insert(change.revision, object["spec"].clone());
+                }
+            }
+            "hyperparametertrials" => {
+                if let (Some(study), Some(number)) =
+                    (owner(object, "HyperparameterStudy"), object["spec"]["number"].as_u64())
+                    && let Some(study) = self.studies.get_mut(&study)
+                {
+                    study
+                        .numbers
+                        .entry(number)
+                        .or_insert_with(|| object["spec"]["parameters"].clone());
+                }
+                match change.gone {
+                    true => self.trials.remove(&uid),
+                    false => self.trials.insert(uid, object.clone()),
+                };
+            }
+            "workflows" => {
+                let workflow = self.workflows.entry(text(object, "name").to_owned()).or_default();
+                if change.before.is_none() {
+                    workflow.creations += usize::from(change.by > 0);
+                    workflow.ended = false;
+                    workflow.phases.clear();
+                }
+                if object["metadata"]["labels"]["workflows.argoproj.io/completed"] == "true" {
+                    workflow.ended = true;
+                    workflow
+                        .phases
+                        .push(object["status"]["phase"].as_str().unwrap_or_default().to_owned());
+                }
+                workflow.gone = change.gone;
+                workflow.object = object.clone();
+            }
+            _ => {}
+        }
+    }
+
+    /// The trials of a study that are there.
+    pub fn trials_of(&self, study: &str) -> impl Iterator<Item = &Value> {
+        let of = study.to_owned();
+        self.trials
+            .values()
+            .filter(move |t| owner(t, "HyperparameterStudy").as_ref() == Some(&of))
+    }
+
+    /// The trial of a study with that number.
+    pub fn trial(&self, study: &str, number: u64) -> Option<&Value> {
+        self.trials_of(study).find(|t| t["spec"]["number"] == number)
+    }
+
+    /// The study that has a name now: its UID.
+    pub fn study_named(&self, name: &str) -> Option<(&String, &StudySeen)> {
+        let mut named = self.studies.iter().filter(|(_, s)| s.name == name);
+        named.clone().find(|(_, s)| !s.gone).or_else(|| named.next_back())
+    }
+
+    /// The recorded trials of a study with an objective, best first.
+    pub fn ranking(&self, study: &str) -> Vec<(f64, u64)> {
+        let counts = |t: &&Value| matches!(t["status"]["phase"].as_str(), Some("Succeeded" | "Stopped"));
+        let of = self.trials_of(study).filter(counts);
+        let mut found: Vec<(f64, u64)> = of
+            .filter_map(|t| Some((t["status"]["objectives"][0].as_f64()?, t["spec"]["number"].as_u64()?)))
+            .collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        found
+    }
+}
