@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use kube::Resource;
 
 use super::context::{Access, Context, Trouble};
@@ -21,6 +22,9 @@ use crate::{
     study::{self, Action, Failure, RunState, Step, Study, Trial},
     workflow::{self, Owner, Seen},
 };
+
+/// How much later a metrics file is looked for a second time that was not there: some S3 servers show what was written a moment later.
+const LATE: SignedDuration = SignedDuration::from_secs(3);
 
 /// One trial and what its reconciler works with.
 #[derive(Clone, Debug)]
@@ -226,7 +230,14 @@ impl TrialWork {
                 }
             }
         } else {
-            self.read_file(trial).await?
+            let reading = self.read_file(trial).await?;
+            let again = (self.context.clock)().checked_add(LATE);
+            if let (Err(MetricsError::MetricsMissing(_)), Ok(again)) = (&reading, again)
+                && self.entry.note(|state| state.look_again(self.number, attempt, again))
+            {
+                return Ok(());
+            }
+            reading
         };
         self.entry
             .note(|state| state.set_metrics(self.number, attempt, reading));

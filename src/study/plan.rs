@@ -70,6 +70,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     }
     alarm.at(work.again_at);
     unfinished().for_each(|t| alarm.at(trial::overdue_at(study, t)));
+    unfinished().for_each(|t| alarm.at(t.look_again_at));
     let failing = snapshot.storage.failing_since.filter(|_| is_pending);
     let gives_up_at = failing.map(|since| ending::later(since, signed(STORAGE_PATIENCE)));
     let is_degraded = gives_up_at.is_some_and(|at| at <= now);

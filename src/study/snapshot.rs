@@ -116,6 +116,8 @@ pub struct Trial {
     pub run_since: Option<Timestamp>,
     /// What its metrics file said, once it was read for the current attempt.
     pub metrics: Option<Result<Reading, MetricsError>>,
+    /// When its metrics file, which was not there, is looked for once more.
+    pub look_again_at: Option<Timestamp>,
     /// All reports of a finished trial that gave several, each with its objective; for the results table.
     pub reports: Arc<[(f64, Report)]>,
 }
@@ -137,6 +139,7 @@ impl Trial {
         let is_new = status.attempt != self.status.attempt;
         if is_new {
             self.run = None;
+            self.look_again_at = None;
             self.reports = Default::default();
         }
         if is_new || status.phase.is_finished() {

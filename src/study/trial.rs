@@ -66,7 +66,7 @@ pub(super) fn step(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
                     })
                 }
                 RunState::Active => None,
-                ended => Some(ended_step(study, trial, ended, wish)),
+                ended => ended_step(study, trial, ended, wish),
             }
         }
         _ => None,
@@ -174,7 +174,7 @@ fn pending(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
 }
 
 /// An attempt's run has ended, well or otherwise.
-fn ended_step(study: &Study, trial: &Trial, state: &RunState, wish: Wish) -> Step {
+fn ended_step(study: &Study, trial: &Trial, state: &RunState, wish: Wish) -> Option<Step> {
     let intent = intent(trial, wish.ending);
     let status = match state {
         RunState::Failed(Failure::Stopped, _) if intent.is_none() && is_overdue(study, trial, wish.now) => {
@@ -182,7 +182,7 @@ fn ended_step(study: &Study, trial: &Trial, state: &RunState, wish: Wish) -> Ste
             failed(study, trial, Failure::TimedOut, message, true, wish)
         }
         RunState::Failed(Failure::Stopped, message) => match &trial.metrics {
-            None => return read_metrics(trial),
+            None => return read_metrics(trial, wish.now),
             Some(reading) => {
                 let (reason, why) = intent.unwrap_or(("StoppedOutside", message));
                 let status = finished(trial, TrialPhase::Stopped, reason, why, wish.now);
@@ -191,7 +191,7 @@ fn ended_step(study: &Study, trial: &Trial, state: &RunState, wish: Wish) -> Ste
         },
         RunState::Failed(failure, message) => failed(study, trial, *failure, message, intent.is_none(), wish),
         RunState::Succeeded | RunState::Gone | RunState::Active => match &trial.metrics {
-            None => return read_metrics(trial),
+            None => return read_metrics(trial, wish.now),
             Some(Ok(reading)) => {
                 let status = finished(trial, TrialPhase::Succeeded, "Succeeded", "", wish.now);
                 with_reading(status, Some(reading))
@@ -203,7 +203,7 @@ fn ended_step(study: &Study, trial: &Trial, state: &RunState, wish: Wish) -> Ste
             Some(Err(error)) => finished(trial, TrialPhase::Failed, error.reason(), &error.to_string(), wish.now),
         },
     };
-    record(study, trial, status)
+    Some(record(study, trial, status))
 }
 
 /// A run that vanished: what was to be stopped is stopped, anything else failed.
@@ -261,14 +261,16 @@ fn retried_or_failed(study: &Study, trial: &Trial, reason: &str, message: &str, 
     TrialStatus { failures, ..status }
 }
 
-fn read_metrics(trial: &Trial) -> Step {
-    Step {
+/// Reads the metrics file; where it was not there, a while later.
+fn read_metrics(trial: &Trial, now: Timestamp) -> Option<Step> {
+    let is_due = trial.look_again_at.is_none_or(|at| at <= now);
+    is_due.then(|| Step {
         action: Action::ReadMetrics {
             number: trial.number,
             attempt: trial.status.attempt,
         },
         requires: vec![at(trial)],
-    }
+    })
 }
 
 fn finished(trial: &Trial, phase: TrialPhase, reason: &str, message: &str, now: Timestamp) -> TrialStatus {

@@ -303,6 +303,17 @@ impl State {
         }
     }
 
+    /// Notes that an attempt's metrics file is not there: it is looked for once more at `again`. Gives false where it has been already.
+    pub fn look_again(&mut self, number: u32, attempt: u32, again: Timestamp) -> bool {
+        match self.trial_mut(number).filter(|t| t.status.attempt == attempt) {
+            Some(trial) if trial.look_again_at.is_none() => {
+                trial.look_again_at = Some(again);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Keeps what a trial reported on its way, for the results, before its metrics are forgotten.
     pub fn keep_reports(&mut self, number: u32) {
         if let Some(trial) = self.trial_mut(number)

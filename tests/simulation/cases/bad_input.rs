@@ -177,7 +177,7 @@ fn beside(seed: u64, others: impl FnOnce(&World) -> Vec<String>, look: impl FnOn
         let controller = Controller::start(&world);
         let names = others(&world);
         world.cluster.create(NAMESPACE, Scene::Smooth.study()).unwrap();
-        let healthy = ended(&world).await.unwrap();
+        let healthy = ended_beside(&world).await.unwrap();
         assert_eq!(
             (&healthy.counts, &healthy.best, &healthy.table),
             (&good.counts, &good.best, &good.table)
