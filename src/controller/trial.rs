@@ -115,6 +115,14 @@ impl TrialWork {
         let Some(template) = &self.access.template else {
             return Ok(());
         };
+        if !record.is_confirmed {
+            // What a watch shows may be long over: before a folder is emptied, the trial itself is asked for.
+            match self.context.writer.trial(self.namespace(), &self.name()).await? {
+                Some(found) if found.metadata.uid.as_ref() == Some(&record.uid) => self.take(found),
+                _ => self.context.cache.lost_trial(&self.entry, self.number),
+            }
+            return Ok(());
+        }
         let (store, folder) = (self.store()?, self.folder()?);
         let mut version = record.version.clone();
         let name = self.study.run_name(self.number, attempt);
@@ -309,7 +317,7 @@ impl TrialWork {
                 return Err(CallError::Conflict.into());
             }
             Err(CallError::NotFound) => {
-                self.entry.note(|state| state.drop_trial(self.number));
+                self.context.cache.lost_trial(&self.entry, self.number);
                 return Ok(Version::default());
             }
             written => written?,
@@ -407,7 +415,7 @@ pub async fn release(
     match released {
         Ok(_) => Ok(()),
         Err(CallError::NotFound) => {
-            entry.note(|state| state.drop_trial(number));
+            context.cache.lost_trial(&entry, number);
             Ok(())
         }
         Err(other) => Err(other.into()),

@@ -148,7 +148,7 @@ pub enum Requirement {
     Surpassed {
         /// The trial that is not the best any more.
         number: u32,
-        /// The better ones.
+        /// The better ones, none of which a person has deleted.
         by: Vec<u32>,
     },
     /// The request is neither admitted nor rejected.
@@ -184,7 +184,7 @@ impl Requirement {
             }
             Self::Finished(number) => trial(number).is_some_and(super::Trial::is_finished),
             Self::Surpassed { number, by } => by.iter().all(|better| match (trial(better), trial(number)) {
-                (Some(better), Some(worse)) => super::ranking::is_better(study, better, worse),
+                (Some(better), Some(worse)) => !better.deleting && super::ranking::is_better(study, better, worse),
                 _ => false,
             }),
             Self::OpenRequest(request) => newest.requests.iter().any(|r| r.request == *request),

@@ -12,7 +12,7 @@ use crate::api::{OnDelete, StudyPhase};
 
 /// What to do next, and the status that follows from what was observed.
 pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
-    let ranking = Ranking::of(study, snapshot, TOP.max(retention::kept(study)));
+    let ranking = Ranking::of(study, snapshot, TOP);
     let mut ending = Ending::of(study, snapshot, &ranking, now);
     let mut alarm = Alarm::new(now);
     let storage_works = !alarm.is_ahead(snapshot.storage.retry_at);
@@ -36,7 +36,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
             steps.extend(proposed.steps);
         }
     }
-    let deletions = retention::deletions(study, snapshot, &ranking);
+    let deletions = retention::deletions(study, snapshot);
     let claim = Claim::of(study, snapshot, is_clear && ending.is_none(), !deletions.is_empty());
     if claim.is_wanted && storage_works {
         steps.push(free(Action::ClaimFolder));
@@ -119,8 +119,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
 
 /// Whether the storage strategy leaves folders to be deleted, also those of a study that has finished: `keepTop` may be lowered then.
 pub fn has_deletions(study: &Study, snapshot: &Snapshot) -> bool {
-    let ranking = Ranking::of(study, snapshot, retention::kept(study));
-    !retention::deletions(study, snapshot, &ranking).is_empty()
+    !retention::deletions(study, snapshot).is_empty()
 }
 
 /// The earliest of several moments in the future.

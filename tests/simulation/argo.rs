@@ -98,10 +98,7 @@ pub fn start(world: &World, script: Script) {
                 };
                 tokio::spawn(play.run(script(&read(&change.object)), Arc::clone(&change.object)));
             }
-            world
-                .cluster
-                .until(|c| c.history("workflows").iter().filter(|c| c.before.is_none()).count() > seen)
-                .await;
+            world.cluster.until(|c| c.creations("workflows") > seen).await;
         }
     });
 }
@@ -140,7 +137,7 @@ impl Play {
     async fn run(self, part: Part, workflow: Arc<Value>) {
         let uid = &workflow["metadata"]["uid"];
         let there = |c: &Cluster| {
-            c.get("workflows", &self.attempt.namespace, &self.attempt.name)
+            c.look("workflows", &self.attempt.namespace, &self.attempt.name)
                 .filter(|w| w["metadata"]["uid"] == *uid)
         };
         self.phase("Pending", "", uid);

@@ -9,7 +9,7 @@ use hyperstudy::{
     },
     controller::{context::Context, http::Health, serve, telemetry::Telemetry},
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{clock, program::Program, world::World};
@@ -31,7 +31,7 @@ pub struct Controller {
     pub telemetry: Telemetry,
     program: Program,
     running: JoinHandle<()>,
-    over: watch::Receiver<bool>,
+    over: CancellationToken,
 }
 
 impl Controller {
@@ -70,7 +70,8 @@ impl Controller {
         let lease = Lease::new(client, "default", &name, &identity)
             .with_timing(timing)
             .with_clock(Arc::new(clock::now));
-        let (tell, over) = watch::channel(false);
+        let over = CancellationToken::new();
+        let tell = over.clone();
         let running = tokio::spawn(async move {
             let health = Health::new(60 * second);
             let stop = CancellationToken::new();
@@ -80,7 +81,7 @@ impl Controller {
                 _ = serving => {}
                 () = async { tokio::join!(publishing, std::future::pending::<()>()); } => {}
             }
-            tell.send_replace(true);
+            tell.cancel();
         });
         Self {
             telemetry,
@@ -95,7 +96,7 @@ impl Controller {
         tokio::select! {
             biased;
             () = self.program.end.cancelled() => {}
-            _ = self.over.wait_for(|over| *over) => {}
+            () = self.over.cancelled() => {}
         }
     }
 

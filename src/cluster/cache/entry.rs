@@ -152,6 +152,11 @@ impl State {
     /// Takes a newer state of one of its numbered trials.
     pub fn take_trial(&mut self, number: u32, object: HyperparameterTrial, epoch: u64) {
         let version = Version::of(&object.metadata);
+        let uid = object.metadata.uid.clone().unwrap_or_default();
+        let is_confirmed = self
+            .trials
+            .get(&number)
+            .is_some_and(|known| known.is_confirmed && known.uid == uid);
         let gone = match self.trials.get_mut(&number) {
             Some(known) if version.is_older_than(&known.version) => {
                 known.epoch = known.epoch.max(epoch);
@@ -160,7 +165,8 @@ impl State {
             known => known.and_then(|k| k.gone),
         };
         let record = TrialRecord {
-            uid: object.metadata.uid.clone().unwrap_or_default(),
+            uid,
+            is_confirmed,
             is_held: super::record::has_finalizer(&object.metadata, super::TRIAL_FINALIZER),
             version,
             gone,
@@ -196,6 +202,13 @@ impl State {
             }
         }
         self.find_run(number);
+    }
+
+    /// Notes that a trial was there when the API server was asked, not only in the view of a watch, which may be an old one.
+    pub fn confirm_trial(&mut self, number: u32) {
+        if let Some(record) = self.trials.get_mut(&number) {
+            record.is_confirmed = true;
+        }
     }
 
     /// Forgets a trial.

@@ -9,7 +9,7 @@ pub use entry::{Entry, Look, State, StudyId, Work};
 pub use record::{STUDY_FINALIZER, StudyRecord, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord};
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -43,12 +43,38 @@ struct Inner {
     /// The UID of the study that bears a name in a namespace now.
     names: BTreeMap<Key, String>,
     requests: BTreeMap<Key, BTreeMap<String, RequestRecord>>,
-    /// The UIDs of what was deleted lately, oldest first: an answer that comes late does not bring it back.
-    gone: VecDeque<String>,
+    /// What was deleted lately: an answer or an event that comes late does not bring it back.
+    gone: Gone,
 }
 
-/// How many deletions are remembered: far more than can happen while an answer is on its way.
+/// How many deletions are remembered: far more than can happen while an answer or an event is on its way.
 const MOST_GONE: usize = 1000;
+
+/// The UIDs of what was deleted lately.
+#[derive(Debug, Default)]
+struct Gone {
+    /// Oldest first.
+    order: VecDeque<String>,
+    uids: BTreeSet<String>,
+}
+
+impl Gone {
+    fn insert(&mut self, uid: &str) {
+        if !self.uids.insert(uid.to_owned()) {
+            return;
+        }
+        self.order.push_back(uid.to_owned());
+        if self.order.len() > MOST_GONE
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.uids.remove(&oldest);
+        }
+    }
+
+    fn contains(&self, metadata: &ObjectMeta) -> bool {
+        metadata.uid.as_ref().is_some_and(|uid| self.uids.contains(uid))
+    }
+}
 
 /// Where a study is: its namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,23 +179,23 @@ impl Cache {
 
     /// Takes a study as a write of ours was answered. What is gone meanwhile stays gone.
     pub fn answered_study(&self, study: HyperparameterStudy) {
-        let metadata = &study.metadata;
-        let uid = metadata.uid.clone().unwrap_or_default();
-        if is_last(metadata) {
-            self.drop_study(&metadata.clone());
-        } else if !self.inner().gone.contains(&uid) {
+        if is_last(&study.metadata) {
+            self.drop_study(&study.metadata);
+        } else {
             self.take_study(DeserializeGuard(Ok(study)), self.epoch());
         }
     }
 
     /// Takes a trial or a request as a write of ours was answered. What is gone meanwhile stays gone.
     pub fn answered_trial(&self, trial: HyperparameterTrial) {
-        let metadata = &trial.metadata;
-        let uid = metadata.uid.clone().unwrap_or_default();
-        if is_last(metadata) {
-            self.drop_trial(&DeserializeGuard(Ok(trial)));
-        } else if !self.inner().gone.contains(&uid) {
-            self.take_trial(DeserializeGuard(Ok(trial)), self.epoch());
+        if is_last(&trial.metadata) {
+            return self.drop_trial(&DeserializeGuard(Ok(trial)));
+        }
+        let (number, owner) = (trial.spec.number, record::owning_study(&trial));
+        let key = key_of(&trial);
+        self.take_trial(DeserializeGuard(Ok(trial)), self.epoch());
+        if let (Some(number), Some(uid)) = (number, owner) {
+            self.note_known(&key.of(&uid), |state| state.confirm_trial(number));
         }
     }
 
@@ -179,7 +205,7 @@ impl Cache {
             Ok(study) => (study.metadata, Ok(study.spec), study.status),
             Err(invalid) => (invalid.metadata, Err(invalid.error), None),
         };
-        let Some(identity) = record::identity(&metadata) else {
+        let Some(identity) = record::identity(&metadata).filter(|_| !self.inner().gone.contains(&metadata)) else {
             return;
         };
         let key = Key {
@@ -229,7 +255,7 @@ impl Cache {
             if inner.names.get(&key) == Some(&identity.uid) {
                 inner.names.remove(&key);
             }
-            inner.bury(&identity.uid);
+            inner.gone.insert(&identity.uid);
             inner.entries.get(&key.of(&identity.uid)).cloned()
         };
         if let Some(entry) = known {
@@ -255,6 +281,9 @@ impl Cache {
                 return;
             }
         };
+        if self.inner().gone.contains(&trial.metadata) {
+            return;
+        }
         let Some(number) = trial.spec.number else {
             return self.take_request(trial, epoch);
         };
@@ -273,10 +302,19 @@ impl Cache {
         }
     }
 
+    /// A study's trial was asked for and is not there.
+    pub fn lost_trial(&self, entry: &Entry, number: u32) {
+        let uid = entry.state().trial_record(number).map(|r| r.uid.clone());
+        self.inner().gone.insert(&uid.unwrap_or_default());
+        entry.note(|state| state.drop_trial(number));
+    }
+
     /// A trial or a request is gone.
     pub fn drop_trial(&self, object: &DeserializeGuard<HyperparameterTrial>) {
         let Ok(trial) = &object.0 else { return };
-        self.inner().bury(trial.metadata.uid.as_deref().unwrap_or_default());
+        self.inner()
+            .gone
+            .insert(trial.metadata.uid.as_deref().unwrap_or_default());
         let owner = record::owning_study(trial).or_else(|| record::former_study(trial));
         match (trial.spec.number, owner) {
             (Some(number), Some(uid)) => self.note_known(&key_of(trial).of(&uid), |state| {
@@ -429,14 +467,6 @@ impl Cache {
 }
 
 impl Inner {
-    /// Remembers what is deleted.
-    fn bury(&mut self, uid: &str) {
-        if self.gone.len() >= MOST_GONE {
-            self.gone.pop_front();
-        }
-        self.gone.push_back(uid.to_owned());
-    }
-
     /// The open requests of a study, oldest first.
     fn open_requests(&self, key: &Key) -> Vec<Request> {
         let mut open: Vec<&RequestRecord> = self.requests.get(key).into_iter().flat_map(BTreeMap::values).collect();

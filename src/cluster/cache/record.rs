@@ -107,6 +107,8 @@ pub struct TrialRecord {
     pub uid: String,
     /// Its version.
     pub version: Version,
+    /// Whether the API server itself has said that it is there, and not only a watch.
+    pub is_confirmed: bool,
     /// Whether it bears our finalizer.
     pub is_held: bool,
     /// The attempt whose Workflow is known to be gone.

@@ -161,3 +161,25 @@ fn simulate() {
     let tally = many(from..from + count, true, one);
     assert_eq!(tally.failures, [], "make simulate SEED=<seed> shows one");
 }
+
+/// Whatever thread plays it, and whatever was played before: else a failure could not be looked at.
+#[test]
+fn a_seed_is_one_sequence_of_calls() {
+    let usual = if cfg!(debug_assertions) { 4 } else { 100 };
+    let tally = many(0..variable("HYPERSTUDY_WORLDS").unwrap_or(usual), false, |seed| {
+        let plot = Plot::draw(seed);
+        let (mut first, second) = (play(&plot, true), in_a_thread(|| play(&plot, true)).unwrap());
+        let differs = first.trace.iter().zip(&second.trace).position(|(a, b)| a != b);
+        first.wrong.clear();
+        if let Some(at) = differs {
+            let around = |trace: &[String]| trace[at.saturating_sub(4)..=at].join("\n    ");
+            first.wrong.push(format!(
+                "\n    {}\n  and\n    {}",
+                around(&first.trace),
+                around(&second.trace)
+            ));
+        }
+        (first, true)
+    });
+    assert_eq!(tally.failures(), []);
+}

@@ -14,14 +14,13 @@ use super::{
 /// Starts collecting; each object goes `delay` after its last owner.
 pub fn start(cluster: &Cluster, delay: Duration) {
     let cluster = cluster.clone();
-    let mut revisions = cluster.inner.revision.subscribe();
     tokio::spawn(async move {
         loop {
             let orphans = orphans(&cluster.inner.store.lock().unwrap());
             if orphans.is_empty() {
-                if revisions.changed().await.is_err() {
-                    return;
-                }
+                // Only what comes or goes leaves something alone.
+                let seen = turnover(&cluster);
+                cluster.until(|cluster| turnover(cluster) != seen).await;
                 continue;
             }
             tokio::time::sleep(delay).await;
@@ -34,6 +33,10 @@ pub fn start(cluster: &Cluster, delay: Duration) {
             }
         }
     });
+}
+
+fn turnover(cluster: &Cluster) -> u64 {
+    cluster.inner.store.lock().unwrap().turnover
 }
 
 /// Objects that have owners none of which is there any more, and that are not being deleted yet.

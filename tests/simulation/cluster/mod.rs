@@ -24,6 +24,7 @@ use std::{
 
 use kube::Client;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 pub use journal::Record;
 pub use kinds::Kind;
@@ -77,8 +78,10 @@ struct Inner {
     faults: Faults,
     records: Mutex<Vec<Record>>,
     echo: Mutex<Echo>,
-    revision: tokio::sync::watch::Sender<u64>,
-    cuts: tokio::sync::watch::Sender<Cuts>,
+    /// Rung whenever something has changed. Those who wait are woken in the order in which they came, unlike those of tokio's watch channels,
+    /// which draw lots.
+    bell: Notify,
+    cuts: Mutex<Cuts>,
     readings: Mutex<Vec<Reading>>,
     dice: Dice,
 }
@@ -91,8 +94,8 @@ impl Cluster {
             faults: Faults::new(dice.clone(), calls.clone()),
             records: Mutex::default(),
             echo: Mutex::default(),
-            revision: tokio::sync::watch::Sender::new(0),
-            cuts: tokio::sync::watch::Sender::default(),
+            bell: Notify::new(),
+            cuts: Mutex::default(),
             readings: Mutex::default(),
             dice: dice.clone(),
         };
@@ -126,12 +129,13 @@ impl Cluster {
 
     /// Ends every open watch: cleanly, or by breaking its connection.
     pub fn cut_watches(&self, clean: bool) {
-        self.inner.cuts.send_modify(|cuts| {
-            *cuts = Cuts {
-                times: cuts.times + 1,
-                clean,
-            }
-        });
+        let mut cuts = self.inner.cuts.lock().unwrap();
+        *cuts = Cuts {
+            times: cuts.times + 1,
+            clean,
+        };
+        drop(cuts);
+        self.inner.bell.notify_waiters();
     }
 
     /// Forgets the past: a watch or a page that begins before now is answered with 410.
@@ -199,6 +203,11 @@ impl Cluster {
 
     /// An object, where it is there.
     pub fn get(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
+        self.look(plural, namespace, name).map(|object| (*object).clone())
+    }
+
+    /// The same, for those who only look at it.
+    pub fn look(&self, plural: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let kind = Kind::plural(plural);
         let at = key(kind, Some(namespace).filter(|_| kind.namespaced), name);
         self.inner
@@ -206,7 +215,19 @@ impl Cluster {
             .lock()
             .unwrap()
             .get(&at)
-            .map(|stored| (*stored.object).clone())
+            .map(|stored| stored.object.clone())
+    }
+
+    /// How many objects of a kind were ever created.
+    pub fn creations(&self, plural: &str) -> usize {
+        self.inner
+            .store
+            .lock()
+            .unwrap()
+            .creations
+            .get(plural)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// All objects of a kind.
@@ -291,17 +312,18 @@ impl Cluster {
         let at = key(kind, Some(namespace).filter(|_| kind.namespaced), &name);
         let mut store = self.inner.store.lock().unwrap();
         store.put(kind, &at, object, Owners::default());
-        self.inner.revision.send_replace(store.revision);
+        drop(store);
+        self.inner.bell.notify_waiters();
     }
 
     /// Waits until something holds; it is asked again after each change.
     pub async fn until(&self, mut holds: impl FnMut(&Self) -> bool) {
-        let mut revisions = self.inner.revision.subscribe();
-        while !holds(self) {
-            revisions.mark_unchanged();
-            if holds(self) || revisions.changed().await.is_err() {
+        loop {
+            let rung = self.inner.bell.notified();
+            if holds(self) {
                 return;
             }
+            rung.await;
         }
     }
 }

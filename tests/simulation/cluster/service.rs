@@ -271,7 +271,7 @@ impl Cluster {
         let after = store.revision;
         drop(store);
         if after > before {
-            self.inner.revision.send_replace(after);
+            self.inner.bell.notify_waiters();
         }
         (result, (after > before).then_some(after))
     }

@@ -67,6 +67,10 @@ pub struct Store {
     pub objects: BTreeMap<Key, Stored>,
     /// What happened, oldest first.
     pub history: Vec<Change>,
+    /// How often an object was created or removed.
+    pub turnover: u64,
+    /// How many objects of a kind were ever created.
+    pub creations: BTreeMap<&'static str, usize>,
     /// Up to this resourceVersion the past is forgotten.
     pub compacted: u64,
     /// How much later watches see what happens to a kind.
@@ -84,6 +88,8 @@ impl Store {
             revision: 1000,
             objects: BTreeMap::new(),
             history: Vec::new(),
+            turnover: 0,
+            creations: BTreeMap::new(),
             compacted: 0,
             lags: BTreeMap::new(),
             dice,
@@ -115,6 +121,7 @@ impl Store {
     /// Removes an object; gives it as it was, with the resourceVersion of its end.
     pub fn remove(&mut self, key: &Key, last: Option<Value>) -> Option<Arc<Value>> {
         let stored = self.objects.remove(key)?;
+        self.turnover += 1;
         self.revision += 1;
         let mut object = last.unwrap_or_else(|| (*stored.object).clone());
         object["metadata"]["resourceVersion"] = self.revision.to_string().into();
@@ -137,6 +144,10 @@ impl Store {
             .map_or(Duration::ZERO, |lag| self.dice.within(lag));
         let last = self.history.iter().rev().find(|c| c.kind == kind).map(|c| c.visible);
         let now = Instant::now() + lag;
+        if before.is_none() {
+            *self.creations.entry(kind.plural).or_default() += 1;
+            self.turnover += 1;
+        }
         self.history.push(Change {
             revision: self.revision,
             kind,

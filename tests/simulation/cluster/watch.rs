@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 use axum::body::{Body, Bytes};
 use futures::stream;
 use serde_json::{Value, json};
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 use super::{Cluster, answer::Refusal, read::shown, route::Call, select::Selection, store::Change};
 
@@ -46,8 +46,8 @@ struct Watch {
     bookmark: Option<Instant>,
     end: Instant,
     breaks: Breaks,
-    cuts: watch::Receiver<Cuts>,
-    revisions: watch::Receiver<u64>,
+    /// How often all watches had been cut when this one was opened.
+    cuts: u64,
     over: bool,
     /// Whether its end is one that nobody announced.
     broken: bool,
@@ -79,8 +79,7 @@ pub fn open(cluster: &Cluster, call: Call, breaks: Breaks) -> Result<Body, Refus
         bookmark: call.flag("allowWatchBookmarks").then(|| Instant::now() + BOOKMARKS),
         end: Instant::now() + Duration::from_secs(seconds),
         breaks,
-        cuts: cluster.inner.cuts.subscribe(),
-        revisions: cluster.inner.revision.subscribe(),
+        cuts: cluster.inner.cuts.lock().unwrap().times,
         over: false,
         broken: false,
         call,
@@ -168,19 +167,21 @@ impl Watch {
             if self.over {
                 return None;
             }
-            self.revisions.mark_unchanged();
+            let cluster = self.cluster.clone();
+            let rung = cluster.inner.bell.notified();
+            let cuts = *cluster.inner.cuts.lock().unwrap();
+            if cuts.times != self.cuts {
+                self.over = true;
+                self.broken = !cuts.clean;
+                continue;
+            }
             let wake = self.look();
             if !self.ready.is_empty() {
                 continue;
             }
-            let (cuts, revisions) = (&mut self.cuts, &mut self.revisions);
             tokio::select! {
                 biased;
-                _ = cuts.changed() => {
-                    self.over = true;
-                    self.broken = !cuts.borrow().clean;
-                }
-                _ = revisions.changed() => {}
+                () = rung => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
         }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use aws_sdk_s3::config::SharedHttpClient;
+use axum::body::Bytes;
 use hyperstudy::storage::{Endpoint, Store};
 
 use crate::{
@@ -26,7 +27,7 @@ pub use connector::Asking;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     /// Its content.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// Its ETag, without quotes.
     pub etag: String,
     /// When it was written, to the second.
@@ -128,16 +129,19 @@ impl Buckets {
         let Some(bucket) = buckets.get_mut(name) else {
             return false;
         };
-        bucket.insert(key.to_owned(), Kept::new(bytes.to_vec(), "application/octet-stream"));
+        bucket.insert(
+            key.to_owned(),
+            Kept::new(Bytes::copy_from_slice(bytes), "application/octet-stream"),
+        );
         drop(buckets);
-        self.happened(0, name, key, Some(bytes));
+        self.happened(0, name, key, Some(bytes.to_vec()));
         true
     }
 
     /// An object, where it is there.
     pub fn get(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         let buckets = self.inner.buckets.lock().unwrap();
-        Some(buckets.get(bucket)?.get(key)?.bytes.clone())
+        Some(buckets.get(bucket)?.get(key)?.bytes.to_vec())
     }
 
     /// All keys of a bucket.
@@ -154,14 +158,14 @@ impl Buckets {
         self.inner.effects.lock().unwrap().clone()
     }
 
-    fn happened(&self, by: u32, bucket: &str, key: &str, put: Option<&[u8]>) {
+    fn happened(&self, by: u32, bucket: &str, key: &str, put: Option<Vec<u8>>) {
         self.inner.effects.lock().unwrap().push(Effect {
             step: clock::step(),
             at: clock::elapsed(),
             by,
             bucket: bucket.to_owned(),
             key: key.to_owned(),
-            put: put.map(|bytes| bytes.get(..SMALL.min(bytes.len())).unwrap_or_default().to_vec()),
+            put,
         });
     }
 
@@ -173,7 +177,7 @@ impl Buckets {
 
 impl Kept {
     /// An object that is written now.
-    fn new(bytes: Vec<u8>, content_type: &str) -> Self {
+    fn new(bytes: Bytes, content_type: &str) -> Self {
         // Only whether two contents are the same matters, and reports have megabytes.
         let mut hash = std::hash::DefaultHasher::new();
         hash.write(&bytes);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
-use super::{Buckets, Kept, xml};
+use axum::body::Bytes;
+
+use super::{Buckets, Kept, SMALL, xml};
 use crate::cluster::plain;
 
 /// What a request wants.
@@ -17,7 +19,7 @@ pub struct Wanted {
     pub key: String,
     query: BTreeMap<String, String>,
     headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+    body: Bytes,
 }
 
 /// An answer.
@@ -64,7 +66,7 @@ impl Wanted {
             "list" => query.get("prefix").cloned().unwrap_or_default(),
             _ => plain(&key.replace('+', "%2B")),
         };
-        let body = request.body().bytes().unwrap_or_default().to_vec();
+        let body = Bytes::copy_from_slice(request.body().bytes().unwrap_or_default());
         Self {
             verb,
             bucket: bucket.to_owned(),
@@ -147,12 +149,15 @@ pub fn serve(buckets: &Buckets, wanted: &Wanted, by: u32) -> Answer {
         "delete-many" => delete_many(bucket, wanted, &mut gone),
         _ => get(bucket, wanted),
     };
+    let written = bucket
+        .get(&wanted.key)
+        .map(|kept| kept.bytes.iter().copied().take(SMALL).collect::<Vec<u8>>());
     drop(all);
     for key in gone {
         buckets.happened(by, &wanted.bucket, &key, None);
     }
     if wanted.verb == "put" && answer.code == 200 {
-        buckets.happened(by, &wanted.bucket, &wanted.key, Some(&wanted.body));
+        buckets.happened(by, &wanted.bucket, &wanted.key, written);
     }
     answer
 }
@@ -182,7 +187,7 @@ fn get(bucket: &BTreeMap<String, Kept>, wanted: &Wanted) -> Answer {
             ..Answer::new(304, Vec::new())
         }
     } else if holds(Some(kept), wanted.header("if-match")) {
-        Answer::new(200, kept.bytes.clone())
+        Answer::new(200, kept.bytes.to_vec())
     } else {
         return Answer::refusal(412, "PreconditionFailed");
     };

@@ -1,6 +1,9 @@
 //! What an onlooker knows at a step: the newest state of everything.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -22,6 +25,10 @@ pub struct StudySeen {
     shown: BTreeMap<u32, Vec<(u64, u64)>>,
     /// The parameters of each number that was ever used.
     pub numbers: BTreeMap<u64, Value>,
+    /// The trials that a person deleted, with when that was, and the last that was recorded of them.
+    pub deleted: BTreeMap<u64, (Duration, Value)>,
+    /// Those of them that were among the best when they went: their folders stay.
+    pub spared: BTreeSet<u64>,
     pub gone: bool,
 }
 
@@ -140,6 +147,7 @@ impl<'a> Seen<'a> {
                         .entry(number)
                         .or_insert_with(|| object["spec"]["parameters"].clone());
                 }
+                self.deleted(change);
                 match change.gone {
                     true => self.trials.remove(&uid),
                     false => self.trials.insert(uid, object.clone()),
@@ -162,6 +170,26 @@ impl<'a> Seen<'a> {
                 workflow.object = object.clone();
             }
             _ => {}
+        }
+    }
+
+    /// Notes a trial that a person deletes, or that goes by that.
+    fn deleted(&mut self, change: &Change) {
+        let object = &*change.object;
+        let (Some(uid), Some(number)) = (owner(object, "HyperparameterStudy"), object["spec"]["number"].as_u64())
+        else {
+            return;
+        };
+        let rank = self.ranking(&uid).iter().position(|(_, n)| *n == number);
+        let Some(study) = self.studies.get_mut(&uid) else {
+            return;
+        };
+        if !object["metadata"]["deletionTimestamp"].is_null() {
+            let entry = study.deleted.entry(number).or_insert_with(|| (change.at, Value::Null));
+            entry.1 = object.clone();
+        }
+        if change.gone && rank.is_some() {
+            study.spared.insert(number);
         }
     }
 
