@@ -60,7 +60,7 @@ impl Scene {
         let mut study = study("s");
         study["spec"]["parallelism"] = PARALLELISM.into();
         study["spec"]["storage"] = json!({"outputPath": format!("s3://{BUCKET}/runs"), "strategy": "Best",
-            "s3": {"endpoint": "s3.simulated", "insecure": true,
+            "s3": {"endpoint": "s3.simulated",
                 "accessKeySecret": {"name": "s3", "key": "access"}, "secretKeySecret": {"name": "s3", "key": "secret"}}});
         if matches!(self, Self::Rough) {
             study["spec"]["retries"] = json!({"limit": 1});

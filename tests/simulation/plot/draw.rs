@@ -103,7 +103,7 @@ fn study(dice: &Dice, name: &str) -> Value {
     spec["storage"] = json!({"outputPath": format!("s3://{BUCKET}/runs"),
         "strategy": strategy,
         "onDelete": on_delete,
-        "s3": {"endpoint": "s3.simulated", "insecure": true,
+        "s3": {"endpoint": "s3.simulated",
             "accessKeySecret": {"name": "s3", "key": "access"}, "secretKeySecret": {"name": "s3", "key": "secret"}}});
     if spec["storage"]["strategy"] == "Best" {
         spec["storage"]["keepTop"] = (1 + dice.below(2)).into();
