@@ -344,12 +344,14 @@ async fn write_results(
         entry.state().set_reports(reports);
     }
     let snapshot = entry.state().snapshot.clone();
+    entry.state().snapshot.is_torn = true;
     let written = results::write(store, &folder, &study, &snapshot);
     context.telemetry.storage("write_results", written).await?;
     let at = (context.clock)();
     entry.note(|state| {
         state.snapshot.storage.worked();
         state.snapshot.written = Some(Written { revision, at });
+        state.snapshot.is_torn = false;
     });
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::{
         cache::{Entry, StudyRecord, Work},
         events::study_events,
     },
-    study::{self, Plan, Study, plan, unusable},
+    study::{self, Plan, Study, Written, plan, unusable},
 };
 
 /// How often, at most, a study's status is written.
@@ -169,6 +169,13 @@ pub fn is_active(study: &Study, snapshot: &study::Snapshot) -> bool {
         || snapshot.trials.iter().any(|t| !t.is_finished() || t.deleting)
         || !snapshot.requests.is_empty()
         || study::has_deletions(study, snapshot)
+        || has_overwritten(snapshot)
+}
+
+/// Whether this program has written result files that are others than those of the study's end: it had an old view, and another program ended the study.
+fn has_overwritten(snapshot: &study::Snapshot) -> bool {
+    let ended = Written::recorded(&snapshot.status);
+    snapshot.is_torn || ended.is_some_and(|ended| snapshot.written.is_some_and(|own| own.revision != ended.revision))
 }
 
 /// `time` and `wait`.

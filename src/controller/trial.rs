@@ -52,7 +52,7 @@ impl TrialWork {
         };
         let name = self.name();
         match step.action {
-            Action::Start { attempt, .. } => self.start(trial, &record, attempt).await,
+            Action::Start { attempt, .. } => self.start(&step, trial, &record, attempt).await,
             Action::Stop { attempt, .. } => self.stop(attempt).await,
             Action::ReadMetrics { attempt, .. } => self.read_metrics(&trial, attempt).await,
             Action::Record { status, .. } => self.record(&record.version, *status).await,
@@ -111,7 +111,7 @@ impl TrialWork {
     }
 
     /// Empties the folder and creates the attempt's Workflow, then records it.
-    async fn start(&self, mut trial: Trial, record: &TrialRecord, attempt: u32) -> Result<(), Trouble> {
+    async fn start(&self, step: &Step, mut trial: Trial, record: &TrialRecord, attempt: u32) -> Result<(), Trouble> {
         let Some(template) = &self.access.template else {
             return Ok(());
         };
@@ -150,6 +150,10 @@ impl TrialWork {
             uid: record.uid.clone(),
         };
         self.context.may_act()?;
+        if self.observe(step).is_none() {
+            // While storage was looked at, somebody has suspended the study, or stopped the trial.
+            return Ok(());
+        }
         let id = self.context.instance_id.as_deref();
         let created = match workflow::manifest(&self.study, template, &trial, attempt, &owner, id) {
             Ok(manifest) => match serde_json::from_value::<Workflow>(manifest) {

@@ -83,6 +83,13 @@ impl Study {
                 errors.push(format!("spec.storage.{field}"), message);
             }
         }
+        let file = spec.trial.metrics.file();
+        if file.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            // The schema says so, too, but not that of every version.
+            let message =
+                "the file lies below the trial's output folder: no `/` at its start or end, no segment `.` or `..`";
+            errors.push("spec.trial.metrics.file", message);
+        }
         let is_local = trial_fields.contains(&"outputDir");
         let history = earlier::sources(
             spec.history.as_ref(),

@@ -193,7 +193,7 @@ fn storage_work(
     }
     work.steps = deletions.to_vec();
     let revision = revision(study, snapshot);
-    let is_written = snapshot.written.is_some_and(|w| w.revision == revision);
+    let is_written = !snapshot.is_torn && snapshot.written.is_some_and(|w| w.revision == revision);
     let is_quiet = snapshot.trials.iter().all(super::Trial::is_finished);
     let is_last = ending.is_some() && is_quiet && work.steps.is_empty();
     work.is_pending = !work.steps.is_empty() || !is_written;

@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub storage: StorageHealth,
     /// The result files as they were last written.
     pub written: Option<Written>,
+    /// Whether a write of the result files was begun here and did not come to its end: some of them may show that state, some another.
+    pub is_torn: bool,
     /// How the Workflow that owns the study stands, where one does.
     pub owner: Owner,
     /// What earlier studies found, where the study starts from that.

@@ -84,12 +84,12 @@ impl Plot {
         let alone = |s: &Value| s["spec"]["parallelism"] == 1 || s["spec"]["algorithm"]["sampler"]["tpe"].is_null();
         let alone = self.studies.iter().all(alone);
         // An attempt that vanishes may do so before anybody knows of it; one that is too late is late by the clock.
-        self.acts.is_empty() && alone && self.roughness == 0.0 && !self.calls.iter().any(|(_, t)| alters(t))
+        self.acts.is_empty() && self.doubles.is_empty() && alone && self.roughness == 0.0 && !self.calls.iter().any(|(_, t)| alters(t))
     }
 
     /// Whether files may not be there when they are looked for.
     pub fn hides_files(&self) -> bool {
-        let hides = |t: &Trouble| matches!(t, Trouble::Stale(_));
+        let hides = |t: &Trouble| matches!(t, Trouble::Stale(_) | Trouble::Refuse(404));
         let storms = self.storms.1.iter().flat_map(|s| &s.troubles);
         self.calls.iter().map(|(_, t)| t).chain(storms).any(hides)
     }
@@ -123,9 +123,10 @@ impl Plot {
                 _ => good,
             },
         };
+        let may_win = !matches!(end, End::Never);
         Part {
             pending: dice.within(&(Duration::ZERO..Duration::from_millis(500))),
-            wins: dice.chance(0.3),
+            wins: may_win && dice.chance(0.3),
             ..Part::new(runs, end)
         }
     }

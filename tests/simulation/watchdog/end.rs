@@ -207,13 +207,13 @@ fn folders(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, revived
             .get(BUCKET, &format!("{folder}{best}/metrics.json"))
             .is_some();
         // Whoever kept none before cannot keep one now, and a stopped one may have written nothing else.
-        if !is_there && status["files"] != "Deleted" && !revived {
+        let lowered = plot_changes_best(seen);
+        if !is_there && status["files"] != "Deleted" && !revived && !lowered {
             wrong(
                 Invariant::Files,
                 format!("the folder of the best trial, {best}, is not there"),
             );
         }
-        let lowered = plot_changes_best(seen);
         if status["files"] == "Deleted" && !lowered {
             wrong(
                 Invariant::Files,
@@ -244,6 +244,9 @@ fn table(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &m
         }
         return;
     };
+    if is_of_the_dead(world, seen, &study.name) {
+        return;
+    }
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let Ok(header) = reader.headers().cloned() else {
         return wrong(Invariant::Results, "the table cannot be read".to_owned());
@@ -290,6 +293,25 @@ fn table(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &m
             format!("the table says {rows:?}, the trials {expected:?}"),
         );
     }
+}
+
+/// Whether the table was last written by a second controller, which had no lease to act by, before it could mend what it overwrote.
+fn is_of_the_dead(world: &World, seen: &Seen<'_>, study: &str) -> bool {
+    let key = format!("runs/{study}/study_results.csv");
+    let effects = world.buckets.effects();
+    let writers: Vec<u32> = effects
+        .iter()
+        .filter(|e| e.key == key && e.put.is_some())
+        .map(|e| e.by)
+        .collect();
+    let asks_last = world
+        .cluster
+        .records()
+        .iter()
+        .rev()
+        .find(|r| r.plural == "leases")
+        .map(|r| r.by);
+    !seen.plot.doubles.is_empty() && writers.last().copied() != asks_last
 }
 
 /// Whether the status counts what is there.

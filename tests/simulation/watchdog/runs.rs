@@ -92,18 +92,18 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         .and_then(|a| a.parse::<u64>().ok())
         .unwrap_or_default();
     let recorded = trial["status"]["attempt"].as_u64().unwrap_or_default();
-    if let Some(known) = seen.workflows.get(name).filter(|w| w.creations > 0) {
+    let known = seen.workflows.get(name).filter(|w| w.creations > 0);
+    // A request that was given up and takes effect all the same, after what was made in its place has come and gone: no server can be told.
+    let was_on_its_way = known.is_some_and(|known| known.gone && change.sent < known.first);
+    if let Some(known) = known.filter(|_| !was_on_its_way) {
         // One that somebody took away before its start was recorded cannot be told from one that never was.
         if recorded >= attempt || !known.gone {
             findings.add(change.at, Invariant::Once, format!("Workflow {name} is created again"));
         }
     }
-    if is_finished(trial) || attempt != recorded + 1 {
-        findings.add(
-            change.at,
-            Invariant::Once,
-            format!("Workflow {name} is created for a trial that is {}", trial["status"]),
-        );
+    if (is_finished(trial) || attempt != recorded + 1) && !was_on_its_way {
+        let what = format!("Workflow {name} is created for a trial that is {}", trial["status"]);
+        findings.add(change.at, Invariant::Once, what);
     }
     let Some((uid, study)) = owner(trial, "HyperparameterStudy").and_then(|uid| seen.studies.get_key_value(&uid))
     else {

@@ -52,6 +52,8 @@ pub struct WorkflowSeen {
     pub object: Value,
     /// How often programs created it.
     pub creations: usize,
+    /// When that was first, among everything that happened.
+    pub first: u64,
     pub gone: bool,
     /// Whether it has ended, even if somebody brought it back to life since.
     pub ended: bool,
@@ -156,6 +158,9 @@ impl<'a> Seen<'a> {
             "workflows" => {
                 let workflow = self.workflows.entry(text(object, "name").to_owned()).or_default();
                 if change.before.is_none() {
+                    if workflow.creations == 0 {
+                        workflow.first = change.step;
+                    }
                     workflow.creations += usize::from(change.by > 0);
                     workflow.ended = false;
                     workflow.phases.clear();
