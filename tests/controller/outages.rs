@@ -52,7 +52,7 @@ async fn an_s3_server_that_is_gone_for_a_while_costs_nothing() {
     let server = lab.s3_server();
     let _controller = lab.controller();
     undisturbed::begin(&lab, TRIALS).await;
-    for trials in [2, 9] {
+    for trials in [2, 5] {
         ended(&lab, trials).await;
         server.service().kill();
         says(&lab, "cannot be reached").await;
@@ -147,7 +147,7 @@ async fn an_etcd_that_is_gone_for_a_while_costs_nothing() {
     let mut controller = lab.controller_with(&patient);
     undisturbed::begin(&lab, TRIALS).await;
     let mut known = 0;
-    for trials in [2, 9] {
+    for trials in [2, 5] {
         ended(&lab, trials).await;
         if trials == 2 {
             etcd.pause();
