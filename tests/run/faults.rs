@@ -2,7 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::{
+        fs::{FileExt, MetadataExt},
+        process::ExitStatusExt,
+    },
+    sync::OnceLock,
 };
 
 use rand::{RngExt, SeedableRng};
@@ -197,6 +201,10 @@ impl Growing {
     }
 }
 
+fn lines(path: &Path) -> usize {
+    Growing::new(path.to_owned()).lines().unwrap_or_default()
+}
+
 /// What became of a run that was to be killed right after a certain write.
 enum Killed {
     /// It had written just that.
@@ -233,30 +241,75 @@ fn killed_after(place: Place, exec: &str, count: usize) -> Killed {
 /// How often it is tried to kill a run between two writes, which may follow each other closely.
 const TRIES: usize = 3;
 
-/// Kills a run after each of its journal's lines, until it has no more. Each time two go on: from there, and from the same with the last
-/// line torn, as a kill in the middle of that write leaves it.
+/// Whether there is `strace`, and it may be used: with it a run can be killed at a system call.
+fn has_strace() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let tried = Command::new("strace").args(["-qq", "-o/dev/null", "true"]).output();
+        let found = tried.is_ok_and(|ran| ran.status.success());
+        if !found {
+            eprintln!("without strace, a run is not always killed where it should be");
+        }
+        found
+    })
+}
+
+/// Runs in the new `place`, and kills the run as it begins the system call `nth` of this kind, from 1: with the journal alone, or with any
+/// file. Gives whether it got so far.
+fn killed_at_call(place: &Place, exec: &str, call: &str, journal_only: bool, nth: usize) -> bool {
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-o/dev/null"]);
+    if journal_only {
+        command.arg("-P").arg(place.journal());
+    }
+    command
+        .arg(format!("-etrace={call}"))
+        .arg(format!("-einject={call}:signal=KILL:when={nth}"));
+    let run = place.command(exec);
+    command
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(place.dir.path());
+    let ran = command.stdin(Stdio::null()).output().unwrap();
+    match ran.status.signal() {
+        Some(9) => true,
+        signal => {
+            assert_eq!((signal, ran.status.code()), (None, Some(0)), "{ran:?}");
+            false
+        }
+    }
+}
+
+/// A run that was killed when its journal had `count` lines, and whether it had no more at that; `None` where it never comes to have more.
+fn killed_with(new: impl Fn() -> Place, exec: &str, count: usize) -> Option<(Place, bool)> {
+    if has_strace() {
+        let place = new();
+        // At the write of the next one.
+        let is_killed = killed_at_call(&place, exec, "write", true, count + 1);
+        assert!(!is_killed || lines(&place.journal()) == count);
+        return is_killed.then_some((place, true));
+    }
+    let mut last = None;
+    for _ in 0..TRIES {
+        match killed_after(new(), exec, count) {
+            Killed::There(place) => return Some((place, true)),
+            Killed::Later(place) => last = Some((place, false)),
+            Killed::Never => break,
+        }
+    }
+    last
+}
+
+/// Kills a run at each write of its journal, until it has no more. Each time two go on: from there, and from the same with the last line
+/// torn, as a kill in the middle of its write leaves it.
 fn killed_at_every_write(new: impl Fn() -> Place, exec: &str) {
     let undisturbed = new();
     undisturbed.run(exec).ended(0);
     let expected = undisturbed.outcome();
     assert_eq!(undisturbed.finished().len(), 6);
 
-    let mut hits = 0;
-    for count in 0.. {
-        let mut last = None;
-        for _ in 0..TRIES {
-            let killed = killed_after(new(), exec, count);
-            let is_right = matches!(killed, Killed::There(_));
-            match killed {
-                Killed::There(place) | Killed::Later(place) => last = Some((place, is_right)),
-                Killed::Never => {}
-            }
-            if is_right || last.is_none() {
-                break;
-            }
-        }
-        let Some((place, is_right)) = last else { break };
-        hits += usize::from(is_right);
+    let mut count = 0;
+    while let Some((place, is_right)) = killed_with(&new, exec, count) {
         if !is_right {
             // As if it had been in time; what was done since then is there all the same.
             place.cut(count, 0);
@@ -264,14 +317,41 @@ fn killed_at_every_write(new: impl Fn() -> Place, exec: &str) {
         let torn = place.copy();
         torn.cut(count, 1);
         if is_right {
-            place.goes_on(exec, &expected, &format!("killed after line {count}"));
+            place.goes_on(exec, &expected, &format!("killed with {count} lines"));
         } else {
             place.ends_alike(exec, &expected, &format!("cut after line {count}"));
         }
         torn.ends_alike(exec, &expected, &format!("torn in line {count}"));
+        count += 1;
     }
-    // The start of each trial at least, which is followed by waiting for it.
-    assert!(hits >= 6, "only {hits} writes were hit");
+    assert!(count > 25, "only {count} writes");
+}
+
+#[test]
+fn killed_wherever_it_changes_what_files_there_are_it_goes_on() {
+    if !has_strace() {
+        return;
+    }
+    let exec = noted();
+    let undisturbed = Place::new(SPEC);
+    undisturbed.run(&exec).ended(0);
+    let expected = undisturbed.outcome();
+    for call in ["/^rename", "/^unlink", "/^mkdir", "/^link"] {
+        let mut nth = 1;
+        loop {
+            let place = Place::new(SPEC);
+            if !killed_at_call(&place, &exec, call, false, nth) {
+                break;
+            }
+            if place.journal().exists() {
+                place.goes_on(&exec, &expected, &format!("killed at {call} {nth}"));
+            } else {
+                place.ends_alike(&exec, &expected, &format!("killed at {call} {nth}"));
+            }
+            nth += 1;
+        }
+        assert!(nth > 1, "there is no {call}");
+    }
 }
 
 #[test]
