@@ -38,6 +38,12 @@ async fn ended(lab: &Lab, trials: u32) {
     lab.until("s", &format!("has ended {trials} trials"), over).await;
 }
 
+/// Changes the study in a way that changes no trial: its results have to be written anew soon, whatever its trials wait for.
+async fn stir(lab: &Lab, hours: u32) {
+    let ttl = format!("{hours}h");
+    lab.change_study("s", &json!({"ttlAfterFinished": ttl})).await;
+}
+
 /// Waits until the study says that storage fails, in words that hold these, and nothing has ended by it.
 async fn says(lab: &Lab, words: &str) {
     let message = lab.condition("s", "Ready", "False", "StorageUnavailable").await;
@@ -55,6 +61,7 @@ async fn an_s3_server_that_is_gone_for_a_while_costs_nothing() {
     for trials in [2, 5] {
         ended(&lab, trials).await;
         server.service().kill();
+        stir(&lab, trials).await;
         says(&lab, "cannot be reached").await;
         server.start_again();
         lab.condition("s", "Ready", "True", "Ready").await;
@@ -70,6 +77,7 @@ async fn an_s3_server_that_does_not_answer_is_told_of() {
     undisturbed::begin(&lab, TRIALS).await;
     ended(&lab, 2).await;
     server.service().pause();
+    stir(&lab, 1).await;
     says(&lab, "does not answer in time").await;
     server.service().resume();
     lab.condition("s", "Ready", "True", "Ready").await;
