@@ -475,7 +475,7 @@ fn a_journal_that_is_torn_in_one_of_its_last_two_lines_goes_on() {
     undisturbed.run(&exec).ended(0);
     let expected = undisturbed.outcome();
 
-    // Killed while the last trial runs: the last lines are its creation and its start.
+    // Killed while the last trial runs.
     let place = Place::new(&spec);
     let waits = format!("test ${{trial.number}} != 4 || sleep 600; {exec}");
     let mut child = place.start(&waits);
@@ -491,7 +491,6 @@ fn a_journal_that_is_torn_in_one_of_its_last_two_lines_goes_on() {
     let last = &ends[ends.len() - 3..];
     let near = |cut: &usize| last.iter().any(|end| cut.abs_diff(*end) <= 2) || cut.is_multiple_of(16);
     let cuts = (last[0]..=text.len()).filter(near);
-    assert!(text[last[0]..].starts_with("{\"trial\":{\"number\":4,"), "{text}");
     // Each of another study, or they would end each other's trials.
     let copies: Vec<(usize, Place)> = cuts.map(|cut| (cut, place.copy())).collect();
     let tear = |cut: usize, copy: &Place| {
