@@ -18,6 +18,8 @@ mod life;
 mod many;
 #[path = "controller/mending.rs"]
 mod mending;
+#[path = "controller/outages.rs"]
+mod outages;
 #[path = "controller/stand_in.rs"]
 mod stand_in;
 #[path = "controller/standby.rs"]
@@ -26,3 +28,5 @@ mod standby;
 mod storage;
 #[path = "controller/trials.rs"]
 mod trials;
+#[path = "controller/undisturbed.rs"]
+mod undisturbed;

@@ -499,6 +499,7 @@ fn storage_that_fails_for_long_degrades_a_study_and_is_tried_on() {
     world.snapshot.storage.retry_at = Some(world.now + jiff::SignedDuration::from_secs(10));
     world.settle();
     assert_eq!(world.snapshot.status.phase, StudyPhase::Running);
+    assert_eq!(condition(&world, "Ready"), ("False", "StorageUnavailable"));
     assert!(world.folders.contains(&1));
     world.pass(601);
     world.snapshot.storage.retry_at = Some(world.now + jiff::SignedDuration::from_secs(10));
@@ -509,6 +510,7 @@ fn storage_that_fails_for_long_degrades_a_study_and_is_tried_on() {
     world.settle();
     assert!(world.folders.is_empty());
     assert_eq!(condition(&world, "StorageDegraded").0, "False");
+    assert_eq!(condition(&world, "Ready"), ("True", "Ready"));
     assert_eq!(world.snapshot.status.phase, StudyPhase::Succeeded);
 }
 

@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A command that takes a moment and reports `x`.
 const QUICK: &str = r#"echo "{\"loss\": "${parameters.x}} > ${trial.outputDir}/metrics.json"#;
 
+#[path = "run/faults.rs"]
+mod faults;
 #[path = "run/history.rs"]
 mod history;
 
@@ -608,16 +610,7 @@ fn a_file_that_may_not_grow_ends_the_run_and_nothing_is_half_written() {
 fn a_full_disk_ends_the_run_and_room_lets_it_go_on() {
     let place = Place::new("  budget: {trials: 40}\n");
     let data = place.path("data");
-    fs::create_dir(&data).unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=12m", "full-disk-test"])
-        .arg(&data)
-        .output();
-    if !mounted.is_ok_and(|m| m.status.success()) {
-        eprintln!("left out: no file system can be mounted here, which needs root");
-        return;
-    }
-    let _unmount = Unmount(&data);
+    let Some(_mounted) = mounted(&data, "12m") else { return };
     let exec = format!("head -c 1500000 /dev/zero > ${{trial.outputDir}}/model || true; {QUICK}");
     let ran = place.run(&exec).ended(1);
     assert!(ran.err.contains("full") || ran.err.contains("No space"), "{ran:?}");
@@ -630,7 +623,24 @@ fn a_full_disk_ends_the_run_and_room_lets_it_go_on() {
         .unwrap();
     assert!(more.success());
     place.run(&exec).ended(0);
-    assert_eq!(place.rows().len(), 40);
+    // A trial that failed for want of room was none of its own fault.
+    let undisturbed = Place::new("  budget: {trials: 40}\n");
+    undisturbed.run(QUICK).ended(0);
+    assert_eq!(place.rows(), undisturbed.rows());
+}
+
+/// Makes the folder, and mounts a file system of that size there; `None` where that cannot be done.
+fn mounted<'a>(folder: &'a Path, size: &str) -> Option<Unmount<'a>> {
+    fs::create_dir(folder).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", &format!("size={size}"), "full-disk-test"])
+        .arg(folder)
+        .output();
+    if !mounted.is_ok_and(|m| m.status.success()) {
+        eprintln!("left out: no file system can be mounted here, which needs root");
+        return None;
+    }
+    Some(Unmount(folder))
 }
 
 struct Unmount<'a>(&'a Path);

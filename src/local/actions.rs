@@ -13,7 +13,7 @@ use super::{
     runner::Runner,
 };
 use crate::{
-    api::{self, TrialStatus},
+    api::{self, TrialPhase, TrialStatus},
     history::{self, HistoryError, Recorded},
     metrics::{MAX_BYTES, MetricsError},
     results,
@@ -60,6 +60,10 @@ impl Runner {
             Action::Stop { number, attempt } => return Ok(self.order(number, attempt, Order::Stop)),
             Action::ReadMetrics { number, .. } => self.read_metrics(number, now)?,
             Action::Record { number, status } => {
+                if self.is_new_failure(number, &status) {
+                    // What fails on a full disk says nothing of the trial: it is run again once there is room.
+                    self.check_disk()?;
+                }
                 self.ledger
                     .record_status(number, (*status).clone(), &self.study.space)?;
                 self.view.recorded(number, &status);
@@ -101,9 +105,16 @@ impl Runner {
         }
     }
 
+    /// Whether a status that is to be recorded counts an attempt, or the whole trial, as failed.
+    fn is_new_failure(&self, number: u32, status: &TrialStatus) -> bool {
+        let before = self.ledger.snapshot().trial(number).map_or(0, |t| t.status.failures);
+        status.phase == TrialPhase::Failed || status.failures > before
+    }
+
     /// A disk that is full ends the run: waiting does not make room.
     fn check_disk(&self) -> Result<(), RunError> {
-        health::full_disk(&self.layout.state()).map_or(Ok(()), |message| Err(RunError::Fault(message)))
+        let full = health::full_disk(&self.layout.state(), self.server.full());
+        full.map_or(Ok(()), |message| Err(RunError::Fault(message)))
     }
 
     async fn claim(&mut self, now: Timestamp) -> Result<(), RunError> {

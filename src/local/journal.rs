@@ -45,7 +45,7 @@ pub enum JournalError {
 /// What went wrong with a write, the usual case in plain words.
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!("the disk is full ({error})"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!("the disk is full ({error}): make room"),
         ErrorKind::FileTooLarge => format!("the file may not grow further ({error})"),
         _ => error.to_string(),
     }

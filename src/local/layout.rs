@@ -2,12 +2,17 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The name of the program's own folder in the data folder.
 pub const OWN: &str = ".hyperstudy";
+
+/// How often, and how long in between, the lock's file is looked at for who holds it.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -157,12 +162,9 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let _ = (&file).take(16).read_to_string(&mut pid);
-                let pid = pid.trim().to_owned();
                 return Err(LayoutError::InUse {
                     path: data.to_owned(),
-                    pid,
+                    pid: named(&file),
                 });
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
@@ -171,6 +173,23 @@ impl Lock {
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
     }
+}
+
+/// The process that holds the lock, as its file names it. It writes that down right after it has got it: until then the file is empty, or names
+/// an earlier one that is gone.
+fn named(mut file: &File) -> String {
+    let mut pid = String::new();
+    for _ in 0..LOOKS {
+        pid.clear();
+        let _ = file.rewind().and_then(|()| file.take(16).read_to_string(&mut pid));
+        let is_whole = pid.ends_with('\n');
+        pid.truncate(pid.trim_end().len());
+        if is_whole && Path::new("/proc").join(&pid).exists() {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    pid
 }
 
 #[cfg(test)]
@@ -192,5 +211,23 @@ mod tests {
         );
         drop(lock);
         other.prepare().unwrap();
+    }
+
+    #[test]
+    fn who_has_only_just_got_the_lock_is_named_and_not_who_had_it_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        // No process has the number 0.
+        fs::write(&path, "0\n").unwrap();
+        let holder = File::options().write(true).open(&path).unwrap();
+        holder.lock().unwrap();
+        let name = std::process::id().to_string();
+        std::thread::scope(|scope| {
+            let taking = scope.spawn(|| Lock::take(dir.path(), &path).unwrap_err().to_string());
+            std::thread::sleep(LOOK * 2);
+            (&holder).write_all(format!("{name}\n").as_bytes()).unwrap();
+            let message = taking.join().unwrap();
+            assert!(message.contains(&format!("(process {name})")), "{message}");
+        });
     }
 }

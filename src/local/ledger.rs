@@ -366,6 +366,44 @@ mod tests {
     }
 
     #[test]
+    fn torn_at_any_byte_it_is_what_its_whole_lines_say_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, space) = (dir.path().join("journal"), space());
+        let status = |number, phase| {
+            let status = TrialStatus {
+                phase,
+                attempt: 1,
+                ..TrialStatus::default()
+            };
+            Entry::Status(Box::new(StatusEntry { number, status }))
+        };
+        let entries = [
+            study(),
+            trial(1, 0.25),
+            status(1, TrialPhase::Running),
+            trial(2, 0.5),
+            status(1, TrialPhase::Failed),
+            status(2, TrialPhase::Running),
+        ];
+        let mut ledger = Ledger::open(&path, &space).unwrap();
+        let mut states = vec![known(&ledger)];
+        for entry in entries {
+            ledger.record(entry, &space).unwrap();
+            states.push(known(&ledger));
+        }
+        let whole = std::fs::read(&path).unwrap();
+        for end in 0..=whole.len() {
+            let lines = whole[..end].iter().filter(|b| **b == b'\n').count();
+            std::fs::write(&path, &whole[..end]).unwrap();
+            let mut torn = Ledger::open(&path, &space).unwrap();
+            assert_eq!(known(&torn), states[lines], "torn at byte {end}");
+            let next = if lines == 0 { study() } else { trial(9, 0.75) };
+            torn.record(next, &space).unwrap();
+            assert_eq!(known(&Ledger::open(&path, &space).unwrap()), known(&torn));
+        }
+    }
+
+    #[test]
     fn lines_that_make_no_sense_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let (path, space) = (dir.path().join("journal"), space());

@@ -26,6 +26,8 @@ use s3s::{
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
+pub use disk::is_full;
+
 use crate::storage::{Endpoint, Location, Object, StorageError};
 
 /// The region that the server claims to be in.
@@ -40,6 +42,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Server {
     root: PathBuf,
     endpoint: Endpoint,
+    full: folder::Full,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
 }
@@ -57,6 +60,7 @@ impl Server {
         remove_if_there(&root.join(SCRATCH))?;
         let (access_key, secret_key) = (random_hex(10)?, random_hex(20)?);
         let folder = folder::Folder::new(&root, SCRATCH)?;
+        let full = folder.full();
         let mut service = S3ServiceBuilder::new(folder);
         service.set_auth(SimpleAuth::from_single(access_key.clone(), secret_key.clone()));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -72,6 +76,7 @@ impl Server {
         Ok(Self {
             root,
             endpoint,
+            full,
             stop: Some(stop),
             task: Some(task),
         })
@@ -80,6 +85,11 @@ impl Server {
     /// Where it is, and the credentials it takes.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// What the system said where the last object that was written found no room.
+    pub fn full(&self) -> Option<String> {
+        folder::lock(&self.full).clone()
     }
 
     /// The file or folder of a location. What is there may be used directly; the path itself never leads out of the server's

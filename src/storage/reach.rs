@@ -108,7 +108,7 @@ pub(super) fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) ->
     None
 }
 
-/// What is refused here is not tried again.
+/// What is refused here is not tried again, nor at once what was not answered in time: whoever asked has to hear of it, and asks again.
 #[derive(Debug)]
 pub(super) struct NotAgain;
 
@@ -116,13 +116,13 @@ impl ClassifyRetry for NotAgain {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let failed = context.output_or_error().and_then(Result::err);
         match failed.and_then(|e| e.as_connector_error()) {
-            Some(error) if cause::<TooNear>(error).is_some() => RetryAction::RetryForbidden,
+            Some(error) if error.is_timeout() || cause::<TooNear>(error).is_some() => RetryAction::RetryForbidden,
             _ => RetryAction::NoActionIndicated,
         }
     }
 
     fn name(&self) -> &'static str {
-        "refused addresses"
+        "refused addresses, and silence"
     }
 
     fn priority(&self) -> RetryClassifierPriority {

@@ -180,10 +180,10 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
         (Folder::Claimed, None) if let Memory::Unreadable(message, _) = &snapshot.memory => {
             (false, "HistoryUnreadable", message.clone())
         }
-        (Folder::Unclaimed, None) if snapshot.storage.failing_since.is_some() => {
+        // Of a study that has ended, `StorageDegraded` tells.
+        (folder, None) if snapshot.storage.failing_since.is_some() && stops(folder, phase) => {
             (false, "StorageUnavailable", snapshot.storage.message.clone())
         }
-
         _ => {
             let notice = snapshot.notice.as_ref().filter(|_| !phase.is_finished());
             let notice = notice.map_or_else(String::new, |n| format!("; {n}"));
@@ -242,6 +242,15 @@ fn conditions(study: &Study, snapshot: &Snapshot, standing: Standing<'_>, phase:
         }
     };
     all.into_iter().map(make).collect()
+}
+
+/// Whether a study waits for storage that fails.
+fn stops(folder: &Folder, phase: StudyPhase) -> bool {
+    match folder {
+        Folder::Unclaimed => true,
+        Folder::Claimed => !phase.is_finished(),
+        Folder::Refused(..) | Folder::Removed => false,
+    }
 }
 
 /// The reason and message of `Complete` and `Failed`.

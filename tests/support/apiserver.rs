@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     audit,
-    programs::{self, Running},
+    programs::{self, Kept, Running, Service},
 };
 
 /// How long the server may take to start, on a machine that is busy building.
@@ -50,8 +50,9 @@ pub struct ApiServer {
     url: String,
     audit: PathBuf,
     certificate: PathBuf,
-    _etcd: Running,
+    etcd: Service,
     _apiserver: Running,
+    _data: Kept,
 }
 
 impl ApiServer {
@@ -65,6 +66,16 @@ impl ApiServer {
     pub fn that_guards_owning() -> &'static Self {
         static SHARED: OnceLock<ApiServer> = OnceLock::new();
         SHARED.get_or_init(|| Self::started(&["--enable-admission-plugins=OwnerReferencesPermissionEnforcement"]))
+    }
+
+    /// One for a test that stops its etcd.
+    pub fn alone() -> Self {
+        Self::started(&[])
+    }
+
+    /// What it keeps its objects in.
+    pub fn etcd(&self) -> &Service {
+        &self.etcd
     }
 
     fn started(more: &[&str]) -> Self {
@@ -119,10 +130,10 @@ impl ApiServer {
         let say = |e: io::Error| e.to_string();
         let [client, peer, secure] = programs::free_ports().map_err(say)?;
 
-        let own = programs::own_folder().map_err(say)?;
+        let data = Kept::new().map_err(say)?;
         let at = |port| format!("http://127.0.0.1:{port}");
-        let arguments = [
-            format!("--data-dir={}", own.join("data").display()),
+        let arguments = vec![
+            format!("--data-dir={}", data.folder.join("data").display()),
             format!("--listen-client-urls={}", at(client)),
             format!("--advertise-client-urls={}", at(client)),
             format!("--listen-peer-urls={}", at(peer)),
@@ -130,7 +141,7 @@ impl ApiServer {
             format!("--initial-cluster=default={}", at(peer)),
             "--unsafe-no-fsync=true".to_owned(),
         ];
-        let mut etcd = Running::start(&programs::server("etcd"), &arguments, &own).map_err(say)?;
+        let etcd = Service::start(programs::server("etcd"), arguments).map_err(say)?;
 
         let own = programs::own_folder().map_err(say)?;
         let tokens = own.join("tokens.csv");
@@ -163,14 +174,15 @@ impl ApiServer {
         let mut apiserver = Running::start(&programs::server("kube-apiserver"), &arguments, &own).map_err(say)?;
 
         let url = format!("https://127.0.0.1:{secure}");
-        wait(&config(&url, User::Administrator)?, &mut etcd, &mut apiserver)?;
+        wait(&config(&url, User::Administrator)?, &etcd, &mut apiserver)?;
         Ok(Self {
             url,
             audit,
             // It made that itself, with the authority that signed it.
             certificate: own.join("apiserver.crt"),
-            _etcd: etcd,
+            etcd,
             _apiserver: apiserver,
+            _data: data,
         })
     }
 }
@@ -186,7 +198,7 @@ fn config(url: &str, user: User) -> Result<Config, String> {
 }
 
 /// Waits until the server says that it is ready, or has ended.
-fn wait(config: &Config, etcd: &mut Running, apiserver: &mut Running) -> Result<(), String> {
+fn wait(config: &Config, etcd: &Service, apiserver: &mut Running) -> Result<(), String> {
     let config = config.clone();
     let ready = async move |patience: Duration| {
         let client = Client::try_from(config.clone()).map_err(|e| e.to_string())?;
@@ -207,10 +219,11 @@ fn wait(config: &Config, etcd: &mut Running, apiserver: &mut Running) -> Result<
                     Ok(_) => return Ok(()),
                     Err(e) => e,
                 };
-                for program in [&mut *etcd, &mut *apiserver] {
-                    if program.has_ended() {
-                        return Err(program.last_words());
-                    }
+                if etcd.has_ended() {
+                    return Err(etcd.last_words());
+                }
+                if apiserver.has_ended() {
+                    return Err(apiserver.last_words());
                 }
                 if start.elapsed() > PATIENCE {
                     return Err(format!("not ready: {problem}\n{}", apiserver.last_words()));

@@ -14,13 +14,14 @@ mod play;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use futures::StreamExt;
 use kube::{
     Api, Client,
     api::{DynamicObject, Patch, PatchParams},
-    runtime::{WatchStreamExt, watcher},
+    runtime::{WatchStreamExt, utils::Backoff, watcher},
 };
 use serde_json::Value;
 use tokio::{
@@ -31,7 +32,10 @@ use tokio::{
 pub use journal::{Happened, Journal};
 pub use play::{End, Job, Play, Script};
 
-use super::{bucket::Bucket, crds};
+use super::{bucket::Bucket, crds, lab::PATIENCE};
+
+/// How long one request may take.
+const CALL: Duration = Duration::from_secs(10);
 
 /// How many requests it has under way at most.
 const CALLS: usize = 32;
@@ -96,10 +100,25 @@ impl Argo {
     }
 }
 
+/// After a failure it watches on soon: tests stop servers for seconds, not for hours.
+struct Soon;
+
+impl Iterator for Soon {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::from_millis(200))
+    }
+}
+
+impl Backoff for Soon {
+    fn reset(&mut self) {}
+}
+
 async fn watch_workflows(world: Arc<World>) {
     let mut lives: HashMap<String, watch::Sender<Option<String>>> = HashMap::new();
     let mut running = JoinSet::new();
-    let changes = watcher(world.workflows.clone(), watcher::Config::default()).default_backoff();
+    let changes = watcher(world.workflows.clone(), watcher::Config::default()).backoff(Soon);
     let mut changes = std::pin::pin!(changes);
     while let Some(event) = changes.next().await {
         while running.try_join_next().is_some() {}
@@ -134,7 +153,7 @@ async fn watch_workflows(world: Arc<World>) {
 }
 
 async fn watch_templates(world: Arc<World>) {
-    let changes = watcher(world.templates.clone(), watcher::Config::default()).default_backoff();
+    let changes = watcher(world.templates.clone(), watcher::Config::default()).backoff(Soon);
     let mut changes = std::pin::pin!(changes);
     while let Some(event) = changes.next().await {
         let mut known = world.known.lock().unwrap();
@@ -171,10 +190,9 @@ impl World {
     /// Writes into a Workflow; says whether it is still there.
     async fn patch(&self, workflow: &str, patch: Value) -> bool {
         let _call = self.calls.acquire().await;
-        let patched = self
-            .workflows
-            .patch(workflow, &PatchParams::default(), &Patch::Merge(patch))
-            .await;
+        let parameters = PatchParams::default();
+        let patch = Patch::Merge(patch);
+        let patched = patiently(|| self.workflows.patch(workflow, &parameters, &patch)).await;
         match patched {
             Ok(_) => true,
             Err(kube::Error::Api(status)) if status.code == 404 => false,
@@ -187,9 +205,27 @@ impl World {
 
     async fn delete(&self, workflow: &str) {
         let _call = self.calls.acquire().await;
-        let _ = self
-            .workflows
-            .delete(workflow, &kube::api::DeleteParams::background())
-            .await;
+        let parameters = kube::api::DeleteParams::background();
+        let _ = patiently(|| self.workflows.delete(workflow, &parameters)).await;
+    }
+}
+
+/// Makes a call again for as long as the API server does not answer, as Argo does.
+async fn patiently<T, F>(call: impl Fn() -> F) -> kube::Result<T>
+where
+    F: Future<Output = kube::Result<T>>,
+{
+    let start = Instant::now();
+    loop {
+        let result = tokio::time::timeout(CALL, call()).await;
+        let is_over = match &result {
+            Ok(Ok(_)) => true,
+            Ok(Err(kube::Error::Api(status))) => status.code < 500 && status.code != 429,
+            Ok(Err(_)) | Err(_) => false,
+        };
+        match result {
+            Ok(result) if is_over || start.elapsed() > PATIENCE => return result,
+            _ => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
     }
 }

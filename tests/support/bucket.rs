@@ -1,15 +1,16 @@
 //! A bucket on a real S3 server, looked at by other means than the program's own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_s3::{
     Client,
-    config::{BehaviorVersion, Config, Credentials, Region},
+    config::{BehaviorVersion, Config, Credentials, Region, http::HttpResponse},
+    error::SdkError,
 };
 
 use super::versitygw::KEYS;
 
-/// A bucket.
+/// A bucket. Whoever looks at it while its server is stopped waits until that is there again.
 #[derive(Clone)]
 pub struct Bucket {
     client: Client,
@@ -42,14 +43,22 @@ impl Bucket {
 
     /// Every key in it with its size, in alphabetical order.
     pub async fn list(&self) -> BTreeMap<String, i64> {
-        let mut pages = self.client.list_objects_v2().bucket(&self.name).into_paginator().send();
         let mut all = BTreeMap::new();
-        while let Some(page) = pages.next().await {
-            for object in page.unwrap().contents() {
+        let mut more = None;
+        loop {
+            let list = || {
+                let list = self.client.list_objects_v2().bucket(&self.name);
+                list.set_continuation_token(more.clone()).send()
+            };
+            let page = patiently(list).await.unwrap();
+            for object in page.contents() {
                 all.insert(object.key().unwrap().to_owned(), object.size().unwrap_or(0));
             }
+            more = page.next_continuation_token;
+            if more.is_none() {
+                return all;
+            }
         }
-        all
     }
 
     /// Every key in it that starts so, without that start.
@@ -61,8 +70,8 @@ impl Bucket {
 
     /// The content of an object; `None` where there is none.
     pub async fn read(&self, key: &str) -> Option<Vec<u8>> {
-        let found = self.client.get_object().bucket(&self.name).key(key).send().await;
-        match found {
+        let get = || self.client.get_object().bucket(&self.name).key(key).send();
+        match patiently(get).await {
             Ok(object) => Some(object.body.collect().await.unwrap().to_vec()),
             Err(e) if e.as_service_error().is_some_and(|e| e.is_no_such_key()) => None,
             Err(e) => panic!("{key}: {e:?}"),
@@ -80,14 +89,31 @@ impl Bucket {
     /// # Errors
     /// Whatever the server or the way to it has against it, in words.
     pub async fn write(&self, key: &str, content: &[u8]) -> Result<(), String> {
-        let body = content.to_vec().into();
-        let put = self.client.put_object().bucket(&self.name).key(key).body(body).send();
-        put.await.map(|_| ()).map_err(|e| format!("{key}: {e:?}"))
+        let put = || {
+            let put = self.client.put_object().bucket(&self.name).key(key);
+            put.body(content.to_vec().into()).send()
+        };
+        patiently(put).await.map(|_| ()).map_err(|e| format!("{key}: {e:?}"))
     }
 
     /// Takes an object away.
     pub async fn delete(&self, key: &str) {
         let delete = self.client.delete_object().bucket(&self.name).key(key);
         delete.send().await.unwrap();
+    }
+}
+
+/// Makes a call again for as long as the server cannot be reached.
+async fn patiently<T, E, F>(call: impl Fn() -> F) -> Result<T, SdkError<E, HttpResponse>>
+where
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
+    loop {
+        match call().await {
+            Err(SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_)) => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            answered => return answered,
+        }
     }
 }

@@ -22,17 +22,12 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Starts one with these flags beside `--listen`.
-    pub fn spawn(flags: &[String]) -> Self {
-        Self::spawn_in(&[], flags)
-    }
-
-    /// The same, with these variables in its environment, each as `NAME=value`.
-    pub fn spawn_in(variables: &[String], flags: &[String]) -> Self {
+    /// Starts one for this API server with these flags beside `--listen`, and these variables in its environment, each as `NAME=value`.
+    pub fn spawn(server: &ApiServer, variables: &[String], flags: &[String]) -> Self {
         let [port] = programs::free_ports().unwrap();
         let own = programs::own_folder().unwrap();
         let kubeconfig = own.join("kubeconfig");
-        fs::write(&kubeconfig, ApiServer::shared().kubeconfig(User::Controller)).unwrap();
+        fs::write(&kubeconfig, server.kubeconfig(User::Controller)).unwrap();
         let mut arguments = vec![
             format!("KUBECONFIG={}", kubeconfig.display()),
             "RUST_BACKTRACE=1".to_owned(),

@@ -10,27 +10,35 @@ use kube::{
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-/// Applies `crds/` as it stands in the repository, once.
+/// Applies `crds/` as it stands in the repository to the server of this test program, once.
 pub async fn ours(client: &Client) {
     static APPLIED: OnceCell<()> = OnceCell::const_new();
-    let apply_ours = async || {
-        for file in ["hyperparameterstudies.yaml", "hyperparametertrials.yaml"] {
-            let text = std::fs::read_to_string(format!("{}/crds/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-            apply(client, &serde_saphyr::from_str(&text).unwrap()).await;
-        }
-    };
-    APPLIED.get_or_init(apply_ours).await;
+    APPLIED.get_or_init(|| apply_ours(client)).await;
 }
 
 /// Applies Argo's kinds without their schemas, once. A Workflow's status is no subresource, as in Argo.
 pub async fn argo(client: &Client) {
     static APPLIED: OnceCell<()> = OnceCell::const_new();
-    let apply_argo = async || {
-        for kind in [WORKFLOW, TEMPLATE, CLUSTER_TEMPLATE] {
-            apply(client, &minimal(kind)).await;
-        }
-    };
-    APPLIED.get_or_init(apply_argo).await;
+    APPLIED.get_or_init(|| apply_argo(client)).await;
+}
+
+/// Applies both to a server of a test's own.
+pub async fn all(client: &Client) {
+    apply_ours(client).await;
+    apply_argo(client).await;
+}
+
+async fn apply_ours(client: &Client) {
+    for file in ["hyperparameterstudies.yaml", "hyperparametertrials.yaml"] {
+        let text = std::fs::read_to_string(format!("{}/crds/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        apply(client, &serde_saphyr::from_str(&text).unwrap()).await;
+    }
+}
+
+async fn apply_argo(client: &Client) {
+    for kind in [WORKFLOW, TEMPLATE, CLUSTER_TEMPLATE] {
+        apply(client, &minimal(kind)).await;
+    }
 }
 
 const WORKFLOW: &str = "Workflow";

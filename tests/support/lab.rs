@@ -45,7 +45,28 @@ pub struct Lab {
     pub bucket: Bucket,
     /// What plays Argo in the namespace.
     pub argo: Argo,
+    servers: Servers,
     s3_port: u16,
+    keys: [&'static str; 2],
+}
+
+/// Servers of a test's own in the place of those that it shares with others, for what would disturb the others.
+#[derive(Default)]
+pub struct Servers {
+    /// The API server.
+    pub api: Option<ApiServer>,
+    /// The S3 server.
+    pub s3: Option<Versitygw>,
+}
+
+impl Servers {
+    fn api(&self) -> &ApiServer {
+        self.api.as_ref().unwrap_or_else(|| ApiServer::shared())
+    }
+
+    fn s3(&self) -> &Versitygw {
+        self.s3.as_ref().unwrap_or_else(|| Versitygw::shared())
+    }
 }
 
 impl Lab {
@@ -56,10 +77,25 @@ impl Lab {
         lab
     }
 
+    /// The same on these servers.
+    pub async fn on(name: &str, servers: Servers) -> Self {
+        let lab = Self::with(name, None, servers).await;
+        lab.furnish().await;
+        lab
+    }
+
+    /// The same, where studies reach the S3 server through another port, and by these keys.
+    pub async fn through(name: &str, servers: Servers, s3_port: u16, keys: [&'static str; 2]) -> Self {
+        let mut lab = Self::with(name, None, servers).await;
+        (lab.s3_port, lab.keys) = (s3_port, keys);
+        lab.furnish().await;
+        lab
+    }
+
     /// Puts everything in its place.
     pub async fn furnish(&self) {
         self.bucket.create().await;
-        self.credentials(KEYS[1]).await;
+        self.credentials(self.keys[1]).await;
         self.repository().await;
         self.template().await;
     }
@@ -77,13 +113,21 @@ impl Lab {
 
     /// The same, whose Argo takes only Workflows with this instance id.
     pub async fn with_instance(name: &str, instance: Option<&str>) -> Self {
+        Self::with(name, instance, Servers::default()).await
+    }
+
+    async fn with(name: &str, instance: Option<&str>, servers: Servers) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let namespace = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let server = ApiServer::shared();
+        let server = servers.api();
         let client = server.client();
-        crds::ours(&client).await;
-        crds::argo(&client).await;
-        let s3_port = Versitygw::shared().port;
+        if servers.api.is_some() {
+            crds::all(&client).await;
+        } else {
+            crds::ours(&client).await;
+            crds::argo(&client).await;
+        }
+        let s3_port = servers.s3().port;
         let bucket = Bucket::at(s3_port, &namespace);
         let argo = Argo::start(&server.client_of(User::Argo), &namespace, &bucket, instance);
         let object = json!({"metadata": {"name": namespace}});
@@ -94,8 +138,20 @@ impl Lab {
             client,
             bucket,
             argo,
+            servers,
             s3_port,
+            keys: KEYS,
         }
+    }
+
+    /// The API server.
+    pub fn api_server(&self) -> &ApiServer {
+        self.servers.api()
+    }
+
+    /// The S3 server.
+    pub fn s3_server(&self) -> &Versitygw {
+        self.servers.s3()
     }
 
     /// Objects of a kind in the namespace.
@@ -130,7 +186,7 @@ impl Lab {
     /// Creates or replaces the Secret, with this secret key.
     pub async fn credentials(&self, secret_key: &str) {
         let object =
-            json!({"metadata": {"name": SECRET}, "stringData": {"accessKey": KEYS[0], "secretKey": secret_key}});
+            json!({"metadata": {"name": SECRET}, "stringData": {"accessKey": self.keys[0], "secretKey": secret_key}});
         apply(&self.api::<Secret>(), object).await;
     }
 
@@ -184,7 +240,7 @@ impl Lab {
         let usual = usual.into_iter().filter(|(name, _)| !is_given(name));
         let mut flags: Vec<String> = usual.map(|(name, value)| format!("{name}={value}")).collect();
         flags.extend(more.iter().map(|flag| (*flag).to_owned()));
-        Controller::spawn_in(variables, &flags)
+        Controller::spawn(self.api_server(), variables, &flags)
     }
 
     /// The smallest study: three trials of `train`, `x` from 0 to 1, with `change` merged in.
@@ -233,7 +289,7 @@ impl Lab {
 
     /// What the controller wrote in this namespace.
     pub fn writes(&self) -> Vec<Write> {
-        audit::writes(ApiServer::shared().audit(), User::Controller, &self.namespace)
+        audit::writes(self.api_server().audit(), User::Controller, &self.namespace)
     }
 
     /// A study's folder in the bucket, with a slash at its end.

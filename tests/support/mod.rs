@@ -11,5 +11,6 @@ pub mod controller;
 pub mod crds;
 pub mod lab;
 pub mod programs;
+pub mod proxy;
 pub mod tools;
 pub mod versitygw;

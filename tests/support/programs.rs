@@ -6,8 +6,11 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Programs that a script in this folder builds, once for all tests.
 pub struct Kit {
@@ -206,6 +209,86 @@ impl Running {
         let text = self.log();
         let start = text.char_indices().rev().nth(4000).map_or(0, |(at, _)| at);
         text[start..].to_owned()
+    }
+}
+
+/// A program with data of its own that may be stopped for a while, or killed and started again on the same data.
+pub struct Service {
+    program: PathBuf,
+    arguments: Vec<String>,
+    running: Mutex<Option<Running>>,
+}
+
+impl Service {
+    /// Starts it. Its data have to be elsewhere than in the folder that each of its processes has for itself.
+    pub fn start(program: PathBuf, arguments: Vec<String>) -> io::Result<Self> {
+        let service = Self {
+            program,
+            arguments,
+            running: Mutex::default(),
+        };
+        service.start_again()?;
+        Ok(service)
+    }
+
+    /// Starts it again after it was killed.
+    pub fn start_again(&self) -> io::Result<()> {
+        let running = Running::start(&self.program, &self.arguments, &own_folder()?)?;
+        *self.running() = Some(running);
+        Ok(())
+    }
+
+    /// Kills it at once; comes back when it is gone.
+    pub fn kill(&self) {
+        let running = self.running().take();
+        running.into_iter().for_each(Running::kill);
+    }
+
+    /// Stops it in the middle of what it does: it answers nothing, and its connections stay.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Whether it has ended by itself, or was killed.
+    pub fn has_ended(&self) -> bool {
+        self.running().as_mut().is_none_or(Running::has_ended)
+    }
+
+    /// The end of its log.
+    pub fn last_words(&self) -> String {
+        self.running().as_ref().map(Running::last_words).unwrap_or_default()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.running().as_ref().and_then(Running::pid).and_then(Pid::from_raw);
+        kill_process(pid.expect("it runs"), signal).unwrap();
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A folder that goes when this is dropped or the test's process ends, however it ends: a program that does nothing has it as its own.
+pub struct Kept {
+    pub folder: PathBuf,
+    _keeper: Running,
+}
+
+impl Kept {
+    /// A new one.
+    pub fn new() -> io::Result<Self> {
+        let folder = own_folder()?;
+        let keeper = Running::start(Path::new("/bin/sleep"), &["infinity".to_owned()], &folder)?;
+        Ok(Self {
+            folder,
+            _keeper: keeper,
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::programs::{self, Running};
+use super::programs::{self, Kept, Service};
 
 /// How long the server may take to start, on a machine that is busy building.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +19,8 @@ pub const KEYS: [&str; 2] = ["test-access-key", "test-secret-key"];
 pub struct Versitygw {
     /// Its port on 127.0.0.1.
     pub port: u16,
-    _program: Running,
+    service: Service,
+    data: Kept,
 }
 
 impl Versitygw {
@@ -45,7 +46,8 @@ impl Versitygw {
     fn try_start(tls: Option<(&str, &str)>) -> Result<Self, String> {
         let program = programs::server("versitygw");
         let [port] = programs::free_ports().map_err(|e| e.to_string())?;
-        let own = programs::own_folder().map_err(|e| e.to_string())?;
+        let kept = Kept::new().map_err(|e| e.to_string())?;
+        let own = &kept.folder;
         let [access, secret] = KEYS;
         let mut arguments = vec![
             format!("--port=127.0.0.1:{port}"),
@@ -61,24 +63,68 @@ impl Versitygw {
                 arguments.push(format!("--{name}={}", file.display()));
             }
         }
-        // Extended attributes are not everywhere: what is not the content goes beside it.
-        let [data, beside] = ["data", "beside"].map(|name| own.join(name));
-        for folder in [&data, &beside] {
+        // Extended attributes are not everywhere: what is not the content goes beside it. Users may come and go at any moment.
+        let [data, beside, users] = ["data", "beside", "users"].map(|name| own.join(name));
+        for folder in [&data, &beside, &users] {
             fs::create_dir(folder).map_err(|e| e.to_string())?;
         }
+        arguments.push(format!("--iam-dir={}", users.display()));
+        arguments.push("--iam-cache-disable".to_owned());
         let sidecar = format!("--sidecar={}", beside.display());
         arguments.extend(["posix".to_owned(), sidecar, data.display().to_string()]);
-        let mut running = Running::start(&program, &arguments, &own).map_err(|e| e.to_string())?;
+        let service = Service::start(program, arguments).map_err(|e| e.to_string())?;
+        let server = Self {
+            port,
+            service,
+            data: kept,
+        };
+        server.answers()?;
+        Ok(server)
+    }
+
+    /// Waits until it takes connections.
+    fn answers(&self) -> Result<(), String> {
         let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if running.has_ended() || start.elapsed() > PATIENCE {
-                return Err(running.last_words());
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if self.service.has_ended() || start.elapsed() > PATIENCE {
+                return Err(self.service.last_words());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(Self {
-            port,
-            _program: running,
-        })
+        Ok(())
+    }
+
+    /// The server as a program that may be stopped for a while.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Starts it again after it was killed, at the same port with all that it held.
+    pub fn start_again(&self) {
+        let start = Instant::now();
+        loop {
+            self.service.start_again().unwrap();
+            match self.answers() {
+                Ok(()) => return,
+                // A connection of another program may have the port for a moment.
+                Err(e) => assert!(start.elapsed() < PATIENCE, "no S3 server: {e}"),
+            }
+        }
+    }
+
+    /// From now on there is this user beside the one of [`KEYS`], or none, by an access key and a secret key. It may do everything.
+    pub fn set_user(&self, keys: Option<[&str; 2]>) {
+        let accounts: serde_json::Map<_, _> = keys
+            .into_iter()
+            .map(|[access, secret]| {
+                let account = serde_json::json!({"access": access, "secret": secret, "role": "admin"});
+                (access.to_owned(), account)
+            })
+            .collect();
+        let text = serde_json::json!({"accessAccounts": accounts}).to_string();
+        // At once, as the server reads it with each request.
+        let [new, file] = ["users.new", "users/users.json"].map(|name| self.data.folder.join(name));
+        fs::write(&new, text).unwrap();
+        fs::rename(new, file).unwrap();
     }
 }

@@ -51,6 +51,14 @@ pub fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// Whether an error says that there is no room, or that nothing may be written at all: then waiting does not help.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
 /// Moves a finished file to where it belongs, and makes the folders around it. With `new`, only where nothing is there yet
 /// ([`io::ErrorKind::AlreadyExists`] else), decided by the system so that it holds against every other process too.
 pub fn place(from: &Path, to: &Path, new: bool) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -14,7 +14,7 @@ use s3s::{S3Error, S3Result, dto::*, s3_error};
 use s3s_fs::FileSystem;
 
 use super::{
-    disk::{self, etag, is_absent, is_path},
+    disk::{self, etag, is_absent, is_full, is_path},
     listing::{self, Shown},
 };
 
@@ -39,7 +39,11 @@ pub struct Folder {
     attributes: Mutex<HashMap<(String, String), Metadata>>,
     /// The same of multipart uploads under way, by their id.
     pub pending: Mutex<HashMap<String, Metadata>>,
+    full: Full,
 }
+
+/// What the system said where the last object that was written found no room; `None` where there was room.
+pub type Full = Arc<Mutex<Option<String>>>;
 
 /// The lock's content; a panic of another holder left nothing half done.
 pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -75,7 +79,25 @@ impl Folder {
             writing: Mutex::new(()),
             attributes: Mutex::default(),
             pending: Mutex::default(),
+            full: Full::default(),
         })
+    }
+
+    /// Where it is noted that there is no room.
+    pub fn full(&self) -> Full {
+        self.full.clone()
+    }
+
+    /// Notes whether there was room for what was written.
+    pub fn noting<T>(&self, written: S3Result<T>) -> S3Result<T> {
+        let source = written.as_ref().err().and_then(S3Error::source);
+        let error = source.and_then(|e| e.downcast_ref::<io::Error>());
+        match error.filter(|e| is_full(e)) {
+            Some(error) => *lock(&self.full) = Some(error.to_string()),
+            None if written.is_ok() => *lock(&self.full) = None,
+            None => {}
+        }
+        written
     }
 
     /// A bucket's folder.
@@ -143,12 +165,12 @@ impl Folder {
         if_none_match: Option<&ETagCondition>,
     ) -> S3Result<ETag> {
         let _writing = lock(&self.writing);
-        let placed = Self::holds(if_match, to).and_then(|()| match if_none_match {
+        let placed = self.noting(Self::holds(if_match, to).and_then(|()| match if_none_match {
             Some(ETagCondition::ETag(unwanted)) if Self::etag_at(to).as_deref() == Some(unwanted.value()) => {
                 Err(s3_error!(PreconditionFailed))
             }
             condition => disk::place(from, to, matches!(condition, Some(ETagCondition::Any))).map_err(failed),
-        });
+        }));
         if let Err(e) = placed {
             let _ = fs::remove_file(from);
             return Err(e);

@@ -174,7 +174,7 @@ impl S3 for Folder {
         let name = self.fresh();
         DONE.clone_into(&mut req.input.bucket);
         req.input.key.clone_from(&name);
-        let mut answer = self.uploads.put_object(req).await;
+        let mut answer = self.noting(self.uploads.put_object(req).await);
         self.forget_notes();
         let from = self.scratch.join(DONE).join(name);
         if let Ok(answer) = &mut answer {
@@ -210,7 +210,7 @@ impl S3 for Folder {
             self.remembered(bucket, key)
         };
         let from = self.scratch.join(DONE).join(self.fresh());
-        tokio::fs::copy(&source, &from).await.map_err(failed)?;
+        self.noting(tokio::fs::copy(&source, &from).await.map_err(failed))?;
         let e_tag = self.place(&from, &target, None, None)?;
         self.remember(input.bucket, input.key, metadata);
         Ok(S3Response::new(CopyObjectOutput {
@@ -282,7 +282,7 @@ impl S3 for Folder {
     }
 
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
-        self.uploads.upload_part(req).await
+        self.noting(self.uploads.upload_part(req).await)
     }
 
     async fn upload_part_copy(
@@ -303,7 +303,7 @@ impl S3 for Folder {
             key: name.into(),
             version_id: None,
         };
-        let answer = self.uploads.upload_part_copy(req).await;
+        let answer = self.noting(self.uploads.upload_part_copy(req).await);
         let _ = fs::remove_file(link);
         answer
     }
@@ -323,7 +323,7 @@ impl S3 for Folder {
         let name = self.fresh();
         DONE.clone_into(&mut req.input.bucket);
         req.input.key.clone_from(&name);
-        self.uploads.complete_multipart_upload(req).await?;
+        self.noting(self.uploads.complete_multipart_upload(req).await)?;
         self.forget_notes();
         let from = self.scratch.join(DONE).join(name);
         let e_tag = self.place(&from, &target, if_match.as_ref(), if_none_match.as_ref())?;

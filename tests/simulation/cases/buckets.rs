@@ -88,7 +88,6 @@ async fn what_goes_wrong_is_tried_again_or_told() {
         Trouble::Later(1),
         Trouble::Refuse(500),
         Trouble::Reset { done: false },
-        Trouble::Silence { done: false },
         Trouble::Slow(Duration::from_secs(5)),
     ] {
         world
@@ -98,12 +97,17 @@ async fn what_goes_wrong_is_tried_again_or_told() {
         let read = store.read(&at("x"), 100).await;
         assert_eq!(read.unwrap().unwrap().bytes, b"0123456789", "{trouble:?}");
     }
+    // Silence is told when it has lasted for long enough: whoever asked asks again.
     let before = Instant::now();
     world
         .buckets
         .faults()
         .push(Fault::next(1, &["put"], BUCKET, Trouble::Silence { done: true }));
-    store.put(&at("y"), b"y".to_vec(), "text/plain").await.unwrap();
+    let y = at("y");
+    let put = || store.put(&y, b"y".to_vec(), "text/plain");
+    assert!(matches!(put().await, Err(StorageError::Unreachable { .. })));
+    assert!(before.elapsed() < Duration::from_secs(31));
+    put().await.unwrap();
     assert!(before.elapsed() >= Duration::from_secs(30));
     let puts = world
         .buckets

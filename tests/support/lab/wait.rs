@@ -157,8 +157,15 @@ async fn until<K>(
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    match tokio::time::timeout(patience, await_condition(api, name, holds)).await {
-        Ok(found) => found.map_err(|e| format!("{name}: {e}")),
-        Err(_) => Err(format!("{name}: waited in vain until it {what}")),
-    }
+    let waiting = async {
+        loop {
+            match await_condition(api.clone(), name, &holds).await {
+                Ok(found) => return found,
+                // The API server may be one that a test stops.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    let found = tokio::time::timeout(patience, waiting).await;
+    found.map_err(|_| format!("{name}: waited in vain until it {what}"))
 }
