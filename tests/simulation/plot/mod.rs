@@ -84,7 +84,11 @@ impl Plot {
         let alone = |s: &Value| s["spec"]["parallelism"] == 1 || s["spec"]["algorithm"]["sampler"]["tpe"].is_null();
         let alone = self.studies.iter().all(alone);
         // An attempt that vanishes may do so before anybody knows of it; one that is too late is late by the clock.
-        self.acts.is_empty() && self.doubles.is_empty() && alone && self.roughness == 0.0 && !self.calls.iter().any(|(_, t)| alters(t))
+        self.acts.is_empty()
+            && self.doubles.is_empty()
+            && alone
+            && self.roughness == 0.0
+            && !self.calls.iter().any(|(_, t)| alters(t))
     }
 
     /// Whether files may not be there when they are looked for.
