@@ -110,6 +110,8 @@ impl Condition {
 pub(super) fn unknown(name: &str, names: &[(String, usize)]) -> String {
     let nearest = names
         .iter()
+        // What is much longer than any name is none, and takes long to compare.
+        .filter(|_| name.len() <= 256)
         .map(|(known, _)| (strsim::jaro_winkler(name, known), known))
         .filter(|(similarity, _)| *similarity > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0));

@@ -332,6 +332,8 @@ fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
     let wanted = simple(name);
     let most = (wanted.chars().count() / 3).max(1);
     candidates
+        // What differs more in length is none; comparing takes as much memory as both lengths multiplied.
+        .filter(|candidate| simple(candidate).chars().count().abs_diff(wanted.chars().count()) <= most)
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &simple(candidate)), candidate))
         .filter(|(distance, _)| *distance <= most)
         .min()
