@@ -137,6 +137,11 @@ impl Expression {
         })
     }
 
+    /// At most how many steps evaluating takes; 16 million are about a second.
+    pub fn steps(&self, variables: &Variables) -> u64 {
+        cost::steps(&self.tree, Some(variables))
+    }
+
     fn with_value<T>(
         &self,
         variables: &Variables,

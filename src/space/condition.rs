@@ -82,6 +82,15 @@ impl Condition {
         &self.reads
     }
 
+    /// At most how many steps that takes which [`Condition::evaluate`] does.
+    pub(super) fn steps(&self, space: &Space, slots: &[Slot]) -> u64 {
+        self.fields(space, slots).map_or(0, |fields| {
+            let mut variables = Variables::default();
+            variables.set(ROOT, &fields);
+            self.expression.steps(&variables)
+        })
+    }
+
     /// What it says of `slots`; `None` where it reads an inactive parameter that it does not ask for.
     pub(super) fn evaluate(&self, space: &Space, slots: &[Slot]) -> Option<Result<bool, String>> {
         let fields = self.fields(space, slots)?;
