@@ -25,8 +25,8 @@ pub fn check(bytes: &[u8]) {
         Ok(read) => read,
         Err(lines) => return sentences(&lines),
     };
-    let written = serde_json::to_value(&loaded.spec).expect("JSON");
-    let again: StudySpec = serde_json::from_value(written).expect("what was written");
+    let written = serde_json::to_string(&loaded.spec).expect("JSON");
+    let again: StudySpec = serde_json::from_str(&written).expect("what was written");
     assert_eq!(again, loaded.spec);
     in_a_cluster(&loaded);
     match validate::summary(&loaded, &study, &Earlier::default(), &[]) {
