@@ -7,8 +7,10 @@ PYTHON ?= target/bench/python/bin/python
 SAMPLERS ?= tpe,gaussianProcess,cmaEs,auto
 SEEDS ?= 10
 ALGORITHM ?=
+FUZZ_TARGETS = history journal metrics study suggest templates
+FUZZ_FLAGS = -max_len=8192 -timeout=20 -rss_limit_mb=2048
 
-.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz
+.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize
 
 ## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
@@ -63,6 +65,14 @@ target/bench/python/bin/python:
 	python3 -m venv target/bench/python
 	target/bench/python/bin/pip install --quiet numpy coco-experiment matplotlib
 
-## Arbitrary bytes as metrics files, or with TARGET=history as tables of earlier studies; needs a nightly toolchain and cargo-fuzz.
+## What anybody may hand to the program, in any form: the target TARGET, or each of them in turn, for SECONDS_TO_FUZZ seconds (60). fuzz/README.md
+## says what each asserts. Needs a nightly toolchain and cargo-fuzz.
 fuzz:
-	cargo +nightly fuzz run $${TARGET:-metrics} -- -max_total_time=$${SECONDS_TO_FUZZ:-60}
+	for target in $${TARGET:-$(FUZZ_TARGETS)}; do \
+	  cargo +nightly fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- $(FUZZ_FLAGS) \
+	    -max_total_time=$${SECONDS_TO_FUZZ:-60} -dict=fuzz/dictionaries/$$target.dict || exit; \
+	done
+
+## The same corpora, each with no more files than it takes.
+fuzz-minimize:
+	for target in $${TARGET:-$(FUZZ_TARGETS)}; do cargo +nightly fuzz cmin -s none $$target -- $(FUZZ_FLAGS) || exit; done

@@ -21,7 +21,7 @@ use std::io::{BufRead, Result, Write};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::ParameterMap;
+use crate::api::{ParameterMap, sentence};
 use lines::{Line, next_line};
 use session::Session;
 
@@ -89,7 +89,8 @@ pub fn serve(mut input: impl BufRead, mut output: impl Write) -> Result<()> {
 /// The reply to one line, or what is wrong with it.
 fn answer(line: &[u8], session: &mut Option<Session>) -> std::result::Result<Value, String> {
     let request: Value = serde_json::from_slice(line).map_err(|error| format!("the line is no JSON: {error}"))?;
-    let request: Request = serde_json::from_value(request).map_err(|error| error.to_string())?;
+    let request: Request =
+        serde_json::from_value(request).map_err(|error| sentence(&error.to_string()).into_owned())?;
     if let Request::Study { spec } = request {
         *session = Some(Session::new(spec)?);
         return Ok(json!({ "ok": true }));
@@ -118,7 +119,8 @@ fn outcome(value: &Value, state: State) -> std::result::Result<Option<f64>, Stri
         (State::Stopped, None) if value.is_null() => Ok(None),
         (_, None) if value.is_null() => Err("`value` is missing: give a number, or \"state\":\"Failed\"".to_owned()),
         (_, None) => Err(format!(
-            "the value {value} is no finite number: give one, or \"state\":\"Failed\""
+            "the value {} is no finite number: give one, or \"state\":\"Failed\"",
+            sentence(&value.to_string())
         )),
     }
 }

@@ -18,6 +18,11 @@ impl Duration {
         Self(std::time::Duration::from_secs(seconds))
     }
 
+    /// That long, or the longest that can be written: what is computed has to be read again.
+    pub fn at_most(duration: std::time::Duration) -> Self {
+        Self(duration.min(LONGEST))
+    }
+
     /// As a span that can be added to a time stamp; at most some 290 years.
     pub fn signed(self) -> jiff::SignedDuration {
         jiff::SignedDuration::try_from(self.0).unwrap_or(jiff::SignedDuration::MAX)
@@ -114,6 +119,14 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+
+    #[test]
+    fn what_is_computed_can_be_read_again() {
+        for seconds in [0, 90, LONGEST.as_secs(), LONGEST.as_secs() + 1, u64::MAX] {
+            let duration = Duration::at_most(std::time::Duration::new(seconds, 999_999_999));
+            assert_eq!(duration.to_string().parse(), Ok(duration), "{seconds}");
+        }
+    }
 
     #[test]
     fn reads_and_writes_go_durations() {

@@ -1,10 +1,42 @@
 //! Errors about a field of what somebody wrote.
 
-use std::fmt;
+use std::{
+    borrow::Cow,
+    fmt::{self, Write},
+};
+
+/// How long a path and a sentence may be, in bytes: they hold what people wrote, who may have written anything.
+const LONGEST_PATH: usize = 512;
+const LONGEST_SENTENCE: usize = 6 << 10;
+
+/// A sentence that holds what somebody wrote, as it can be shown: on one line, without what would steer a terminal, and of bounded length.
+pub fn sentence(text: &str) -> Cow<'_, str> {
+    shown(text, LONGEST_SENTENCE)
+}
+
+fn shown(text: &str, most: usize) -> Cow<'_, str> {
+    let is_hidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if text.len() <= most && !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::new();
+    for c in text.chars() {
+        if line.len() >= most {
+            line.push_str(" ... (cut)");
+            break;
+        }
+        if is_hidden(c) {
+            let _ = write!(line, "{}", c.escape_debug());
+        } else {
+            line.push(c);
+        }
+    }
+    Cow::Owned(line)
+}
 
 /// One thing that is wrong, and where: what a person needs to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
+#[error("{}: {}", shown(path, LONGEST_PATH), sentence(message))]
 pub struct FieldError {
     /// The path of the field from the object's root, e.g. `spec.parameters[2].int.step`.
     pub path: String,
@@ -81,3 +113,18 @@ impl fmt::Display for FieldErrors {
 }
 
 impl std::error::Error for FieldErrors {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_whatever_somebody_wrote() {
+        let error = FieldError::new("spec.a\nb", "there is no `\u{1b}[2Jé\u{2028}`");
+        assert_eq!(error.to_string(), r"spec.a\nb: there is no `\u{1b}[2Jé\u{2028}`");
+        let long = FieldError::new("é".repeat(9000), "\n".repeat(9000)).to_string();
+        assert!(long.len() < 8 << 10 && long.contains("é ... (cut): ") && long.ends_with("\\n ... (cut)"));
+    }
+}

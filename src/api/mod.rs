@@ -19,7 +19,7 @@ mod trial_template;
 
 pub use algorithm::*;
 pub use duration::Duration;
-pub use error::{FieldError, FieldErrors};
+pub use error::{FieldError, FieldErrors, sentence};
 pub use history::History;
 pub use parameter::*;
 pub use storage::*;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::names::Names;
 use super::value::{compare_keys, to_json};
 use super::{Variables, cost, errors, scan};
+use crate::api::sentence;
 
 /// The longest expression, in characters.
 pub const MAX_EXPRESSION: usize = 1024;
@@ -63,11 +64,11 @@ impl Expression {
         }
         let mut tree = PrattParser::new()
             .parse(source)
-            .map_err(|e| errors::parsing(source, &e))?;
+            .map_err(|e| sentence(&errors::parsing(source, &e)).into_owned())?;
         if is_deeper(&tree, MAX_DEPTH) {
             return Err(too_deep());
         }
-        let names = Names::of(&tree)?;
+        let names = Names::of(&tree).map_err(|message| sentence(&message).into_owned())?;
         if names.loops {
             if cost::steps(&tree, None) > cost::MAX_STEPS {
                 return Err(too_costly());
@@ -136,6 +137,11 @@ impl Expression {
         })
     }
 
+    /// At most how many steps evaluating takes; 16 million are about a second.
+    pub fn steps(&self, variables: &Variables) -> u64 {
+        cost::steps(&self.tree, Some(variables))
+    }
+
     fn with_value<T>(
         &self,
         variables: &Variables,
@@ -147,7 +153,8 @@ impl Expression {
         let mut context = Context::with_env(Arc::clone(ENVIRONMENT.as_ref()?));
         context.set_variable_resolver(variables);
         let value = cel::Value::resolve_val(&self.tree, &context)
-            .map_err(|error| errors::evaluating(&error, |key| self.path_of(key, variables)))?;
+            .map_err(|error| errors::evaluating(&error, |key| self.path_of(key, variables)))
+            .map_err(|message| sentence(&message).into_owned())?;
         take(value.as_ref())
     }
 

@@ -307,7 +307,10 @@ fn check_regex(call: &CallExpr) -> Result<(), String> {
 /// The nearest of `names` to a mistyped `name`, if any is near.
 pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
+    let length = lower.chars().count();
     names
+        // What differs more in length is not near; comparing takes as much memory as both lengths multiplied.
+        .filter(|known| known.chars().count().abs_diff(length) <= known.len() / 3 + 1)
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance <= known.len() / 3 + 1)
         .min_by_key(|(distance, _)| *distance)

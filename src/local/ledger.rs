@@ -14,7 +14,7 @@ use super::{
     journal::{Journal, JournalError},
 };
 use crate::{
-    api::{StudyStatus, TrialStatus},
+    api::{StudyStatus, TrialStatus, sentence},
     space::Space,
     study::{Folder, Memory, Request, Run, RunState, Snapshot, StorageHealth, Trial, Written},
 };
@@ -49,7 +49,7 @@ impl Ledger {
             .into_iter()
             .flat_map(|all| all.split(|b| *b == b'\n'));
         for (index, line) in lines.enumerate() {
-            let entry = serde_json::from_slice(line).map_err(|e| e.to_string());
+            let entry = serde_json::from_slice(line).map_err(|e| sentence(&e.to_string()).into_owned());
             entry
                 .and_then(|entry| state.apply(entry, space))
                 .map_err(|message| JournalError::Corrupt {

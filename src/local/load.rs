@@ -12,6 +12,7 @@ use crate::{
     api::{
         self, FieldError, FieldErrors, ParameterMap, RequestRef, StudySpec,
         check::{self as schema, Requirements},
+        sentence,
     },
     study::{Identity, Request, Study},
 };
@@ -76,7 +77,15 @@ pub fn check(path: &Path, choice: &Choice) -> Result<Checked, Vec<String>> {
 /// # Errors
 /// As [`check`].
 pub fn check_study(path: &Path) -> Result<(Loaded, Study), Vec<String>> {
-    match read(path) {
+    check_text(&read_text(path).map_err(|error| vec![error])?, path)
+}
+
+/// Checks `text` as the study's file at `path`, which errors name and nobody reads.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_text(text: &str, path: &Path) -> Result<(Loaded, Study), Vec<String>> {
+    match compile(text, path) {
         (Some(read), errors) if errors.is_empty() => Ok(read),
         (_, errors) => Err(errors),
     }
@@ -84,8 +93,16 @@ pub fn check_study(path: &Path) -> Result<(Loaded, Study), Vec<String>> {
 
 /// The study's file, as far as it can be read and compiled, and everything that is wrong with it.
 fn read(path: &Path) -> (Option<(Loaded, Study)>, Vec<String>) {
+    match read_text(path) {
+        Ok(text) => compile(&text, path),
+        Err(error) => (None, vec![error]),
+    }
+}
+
+/// The same of the file's text.
+fn compile(text: &str, path: &Path) -> (Option<(Loaded, Study)>, Vec<String>) {
     let mut errors = Vec::new();
-    let Some((loaded, wrong)) = load(path, &mut errors) else {
+    let Some((loaded, wrong)) = load(text, path, &mut errors) else {
         return (None, errors);
     };
     let compiled = loaded.compile("", 1, Timestamp::now());
@@ -100,9 +117,9 @@ fn read(path: &Path) -> (Option<(Loaded, Study)>, Vec<String>) {
     }
 }
 
-/// Reads the study's file at `path` and holds it against the schema. `None` where not even its types are right.
-fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> {
-    let documents = read_documents(path).map_err(|e| errors.push(e)).ok()?;
+/// Holds the text of the study's file at `path` against the schema. `None` where not even its types are right.
+fn load(text: &str, path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> {
+    let documents = documents(text, path).map_err(|e| errors.push(e)).ok()?;
     let kind_of = |document: &Value| {
         document
             .get("kind")
@@ -120,8 +137,9 @@ fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> 
                 format!("is of kind `{kind}`")
             };
             errors.push(format!(
-                "{}: document {place} {what}: only {STUDY} and {TRIAL} are used here",
-                path.display()
+                "{}: document {place} {}: only {STUDY} and {TRIAL} are used here",
+                path.display(),
+                sentence(&what)
             ));
         }
     }
@@ -156,7 +174,7 @@ fn load(path: &Path, errors: &mut Vec<String>) -> Option<(Loaded, FieldErrors)> 
     let spec = object.get("spec").cloned().unwrap_or_default();
     let spec = serde_json::from_value(spec).map_err(|e| {
         if wrong.0.is_empty() {
-            errors.push(format!("spec: {e}"));
+            errors.push(FieldError::new("spec", e.to_string()).to_string());
         }
     });
     let loaded = Loaded {
@@ -230,7 +248,7 @@ pub fn documents(text: &str, path: &Path) -> Result<Vec<Value>, String> {
             None => path.display().to_string(),
         };
         let message = error.without_snippet().to_string();
-        format!("{place}: this is no valid YAML: {}", yaml_problem(&message))
+        format!("{place}: this is no valid YAML: {}", sentence(yaml_problem(&message)))
     })?;
     Ok(documents.into_iter().filter(|d| !d.is_null()).collect())
 }

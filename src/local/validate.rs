@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{
     history::Places,
-    load::{self, Choice},
+    load::{self, Choice, Loaded},
     wording,
 };
 use crate::{
@@ -29,12 +29,12 @@ const NOTHING_PROPOSED: &str = "spec.constraints: they hold for so few configura
 /// # Errors
 /// Everything that is wrong, one line each.
 pub fn validate(path: &Path, choice: &Choice, data: &Path) -> Result<String, Vec<String>> {
-    let mut warnings = Vec::new();
+    let mut notes = Vec::new();
     let (loaded, study) = if matches!(choice, Choice::None) {
         load::check_study(path)?
     } else {
         let checked = load::check(path, choice)?;
-        warnings.extend(checked.program.warnings().iter().map(ToString::to_string));
+        notes.extend(checked.program.warnings().iter().map(|w| format!("warning: {w}")));
         (checked.loaded, checked.study)
     };
     let (earlier, history) = match Places::new(data, path).gather(&study) {
@@ -44,20 +44,26 @@ pub fn validate(path: &Path, choice: &Choice, data: &Path) -> Result<String, Vec
         }
         Err(error) => (Earlier::default(), format!("history: not read here: {error}")),
     };
-    let first = first(&study, &earlier);
-    let mut wrong: Vec<String> = loaded.requests.iter().flat_map(|r| outside(&study, r)).collect();
+    notes.extend((!study.history.is_empty()).then_some(history));
+    summary(&loaded, &study, &earlier, &notes)
+}
+
+/// What there is to say of a study that starts from `earlier`, `notes` among it.
+///
+/// # Errors
+/// What only shows when it is tried, one line each: requests outside of its space, a sampler that finds nothing to propose.
+pub fn summary(loaded: &Loaded, study: &Study, earlier: &Earlier, notes: &[String]) -> Result<String, Vec<String>> {
+    let first = first(study, earlier);
+    let mut wrong: Vec<String> = loaded.requests.iter().flat_map(|r| outside(study, r)).collect();
     if first.is_empty() {
         wrong.push(NOTHING_PROPOSED.to_owned());
     }
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    let mut text = format!("{} is valid: {}\n", study.name, extent(&study));
-    for warning in warnings {
-        let _ = writeln!(text, "warning: {warning}");
-    }
-    if !study.history.is_empty() {
-        let _ = writeln!(text, "{history}");
+    let mut text = format!("{} is valid: {}\n", study.name, extent(study));
+    for note in notes {
+        let _ = writeln!(text, "{note}");
     }
     if study.spec.algorithm.seed.is_none() {
         text.push_str(
@@ -66,7 +72,7 @@ pub fn validate(path: &Path, choice: &Choice, data: &Path) -> Result<String, Vec
     } else {
         text.push_str("The first configurations:\n");
     }
-    let _ = writeln!(text, "{}", table(&study, &first));
+    let _ = writeln!(text, "{}", table(study, &first));
     Ok(text)
 }
 

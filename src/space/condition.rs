@@ -82,6 +82,15 @@ impl Condition {
         &self.reads
     }
 
+    /// At most how many steps that takes which [`Condition::evaluate`] does.
+    pub(super) fn steps(&self, space: &Space, slots: &[Slot]) -> u64 {
+        self.fields(space, slots).map_or(0, |fields| {
+            let mut variables = Variables::default();
+            variables.set(ROOT, &fields);
+            self.expression.steps(&variables)
+        })
+    }
+
     /// What it says of `slots`; `None` where it reads an inactive parameter that it does not ask for.
     pub(super) fn evaluate(&self, space: &Space, slots: &[Slot]) -> Option<Result<bool, String>> {
         let fields = self.fields(space, slots)?;
@@ -110,6 +119,8 @@ impl Condition {
 pub(super) fn unknown(name: &str, names: &[(String, usize)]) -> String {
     let nearest = names
         .iter()
+        // What is much longer than any name is none, and takes long to compare.
+        .filter(|_| name.len() <= 256)
         .map(|(known, _)| (strsim::jaro_winkler(name, known), known))
         .filter(|(similarity, _)| *similarity > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0));

@@ -12,6 +12,9 @@ const SAMPLES: usize = 400;
 /// How many configurations are tried at most in search of one that meets the constraints.
 const TRIES: u64 = 10_000;
 
+/// The most steps that all expressions of a space may take together: samplers evaluate them for thousands of configurations at a time.
+const MOST_STEPS: u64 = 20_000;
+
 /// Tries the space's expressions: none may fail, each must hold somewhere, all constraints together somewhere.
 pub(super) fn check(space: &Space, errors: &mut FieldErrors) {
     if space.conditions.is_empty() && space.constraints.is_empty() {
@@ -29,6 +32,11 @@ pub(super) fn check(space: &Space, errors: &mut FieldErrors) {
                 .map(|(i, constraint)| (format!("constraints[{i}]"), constraint)),
         )
         .collect();
+    if let Some(path) = too_costly(space, &expressions) {
+        let message = "is evaluated for thousands of configurations, and that would take too long: make its lists shorter or nest less";
+        errors.push(path, message);
+        return;
+    }
     failures(space, &expressions, errors);
     if !errors.0.is_empty() {
         return;
@@ -41,6 +49,18 @@ pub(super) fn check(space: &Space, errors: &mut FieldErrors) {
     if errors.0.is_empty() && !space.constraints.is_empty() {
         together(space, errors);
     }
+}
+
+/// Which expression takes most, where all of them take too many steps.
+fn too_costly<'a>(space: &Space, expressions: &'a [(String, &Condition)]) -> Option<&'a str> {
+    samples(space).take(SAMPLES).find_map(|config| {
+        let steps = expressions
+            .iter()
+            .map(|(path, expression)| (expression.steps(space, &config.0), path));
+        let all = steps.clone().fold(0, |sum: u64, (steps, _)| sum.saturating_add(steps));
+        let (_, path) = steps.max()?;
+        (all > MOST_STEPS).then_some(path.as_str())
+    })
 }
 
 /// Which expressions fail, each with its first example.

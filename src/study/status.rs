@@ -103,7 +103,7 @@ fn idle(before: &StudyStatus, started: Option<Timestamp>, now_idle: bool, now: T
         },
         (None, false) => was,
         (Some(_), false) => Idle {
-            total: Duration(idle_time(before, now).try_into().unwrap_or_default()),
+            total: Duration::at_most(idle_time(before, now).try_into().unwrap_or_default()),
             since: None,
         },
     };

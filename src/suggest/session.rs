@@ -6,6 +6,7 @@ use crate::{
     api::{
         Duplicates, FieldError, FieldErrors, Goal, Origin, ParameterMap, StudySpec,
         check::{Requirements, check_study},
+        sentence,
     },
     sampler::{self, Context, Observation, Outcome, Sampler, Suggestion},
     space::{Config, Space},
@@ -225,7 +226,7 @@ fn read(mut spec: Map<String, Value>) -> Result<(StudySpec, FieldErrors), String
     let spec = study.get("spec").cloned().unwrap_or_default();
     match serde_json::from_value(spec) {
         Ok(spec) => Ok((spec, errors)),
-        Err(error) if errors.0.is_empty() => Err(format!("spec: {error}")),
+        Err(error) if errors.0.is_empty() => Err(sentence(&format!("spec: {error}")).into_owned()),
         Err(_) => Err(one_line(&errors)),
     }
 }

@@ -41,6 +41,27 @@ fn errors(object: &Value) -> String {
 }
 
 #[test]
+fn what_is_nested_too_deep_could_not_be_read_back() {
+    for (levels, says) in [
+        (64, ""),
+        (
+            65,
+            "spec.parameters[0].constant: is nested deeper than 64 levels: make it flatter",
+        ),
+    ] {
+        let nested = (0..levels).fold(json!(1), |inner, level| {
+            if level % 2 == 0 {
+                json!([inner])
+            } else {
+                json!({"a": inner})
+            }
+        });
+        let object = with(&json!({"/spec/parameters": [{"name": "c", "constant": nested}]}));
+        assert_eq!(errors(&object), says);
+    }
+}
+
+#[test]
 fn every_rule_compiles_here() {
     for kind in [&STUDY, &TRIAL] {
         let mut rules = 0;

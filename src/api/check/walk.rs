@@ -11,6 +11,9 @@ use super::{
 };
 use crate::api::FieldErrors;
 
+/// How deep any JSON may be nested: what is read back from where it was written may have 128 levels in all.
+const MOST_LEVELS: usize = 64;
+
 /// A walk, and what it found.
 pub(super) struct Walk<'a> {
     /// Paths of required fields that may be left out.
@@ -78,6 +81,13 @@ impl Walk<'_> {
             return Sound::No;
         }
         let sound = match (&node.shape, value) {
+            (Shape::Any, value) if is_deeper(value, MOST_LEVELS) => {
+                self.errors.push(
+                    path,
+                    format!("is nested deeper than {MOST_LEVELS} levels: make it flatter"),
+                );
+                Sound::No
+            }
             (Shape::Any, _) | (Shape::Boolean, Value::Bool(_)) => Sound::Yes,
             (Shape::Integer(bounds), Value::Number(n)) if whole(n).is_some() => {
                 self.bounds(path, whole(n).unwrap_or_default(), *bounds)
@@ -298,6 +308,16 @@ fn wrong_type(shape: &Shape, value: &Value) -> String {
     format!("has to be {wanted}, not {}{hint}", named(value))
 }
 
+/// Whether `value` has more than `levels` levels of lists and objects.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let left = levels.checked_sub(1);
+    match value {
+        Value::Array(items) => left.is_none_or(|left| items.iter().any(|item| is_deeper(item, left))),
+        Value::Object(fields) => left.is_none_or(|left| fields.values().any(|field| is_deeper(field, left))),
+        _ => false,
+    }
+}
+
 /// What a value is, for people.
 pub(super) fn named(value: &Value) -> String {
     match value {
@@ -332,6 +352,8 @@ fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
     let wanted = simple(name);
     let most = (wanted.chars().count() / 3).max(1);
     candidates
+        // What differs more in length is none; comparing takes as much memory as both lengths multiplied.
+        .filter(|candidate| simple(candidate).chars().count().abs_diff(wanted.chars().count()) <= most)
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &simple(candidate)), candidate))
         .filter(|(distance, _)| *distance <= most)
         .min()

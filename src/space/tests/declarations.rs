@@ -274,6 +274,16 @@ fn refuses_constraints_that_fail_or_that_nothing_meets() {
             "{constraints:?}\ngives  {errors}\nwanted {message}"
         );
     }
+    let list = vec!["1"; 200].join(",");
+    let nested = format!("[{list}].all(x, [{list}].all(y, x + y > parameters.a))");
+    let errors = compile(yaml, &["parameters.a > 1", &nested]).unwrap_err();
+    assert!(
+        errors
+            .starts_with("constraints[1]: is evaluated for thousands of configurations, and that would take too long"),
+        "{errors}"
+    );
+    let short = "[parameters.a, parameters.c, 7].all(x, [1, 2, 3].exists(y, x + y > 0))";
+    assert!(compile(yaml, &[short; 20]).is_ok(), "loops over what is short are fine");
     let finite = "[{name: a, int: {min: 0, max: 20}}, {name: c, int: {min: 0, max: 9}}]";
     let errors = compile(finite, &["parameters.a > parameters.c", "parameters.c > parameters.a"]).unwrap_err();
     assert_eq!(

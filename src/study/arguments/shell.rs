@@ -26,6 +26,8 @@ pub(super) fn quote(value: &str, place: Place) -> String {
     }
 }
 
+const IN_ARITHMETIC: &str = "stands in the shell's arithmetic: compute it in the `${...}`";
+
 /// What encloses the point that was read up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inside {
@@ -45,7 +47,7 @@ enum Inside {
 #[derive(Debug, Default)]
 pub(super) struct Shell {
     inside: Vec<Inside>,
-    /// The last character where it was neither quoted nor escaped; `None` at the start.
+    /// The last character where it was neither quoted nor escaped, a `\` and the end of a line after it left out; `None` at the start.
     last: Option<char>,
     /// Whether the next character is escaped.
     escaped: bool,
@@ -55,14 +57,15 @@ pub(super) struct Shell {
     case: bool,
     /// Whether there were parentheses.
     parentheses: bool,
-    /// Whether there was something that shells read in different ways: quotes in their own `${...}`, or `$[`.
+    /// Whether there was something that shells read in different ways: quotes in their own `${...}`, `$[`, `$'`, what may begin a comment.
     unclear: bool,
 }
 
 impl Shell {
     /// Reads on over text that stands for itself.
     pub(super) fn read(&mut self, text: &str) {
-        self.case |= text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "case");
+        let joined = text.replace("\\\n", "");
+        self.case |= joined.split(|c: char| !c.is_alphanumeric()).any(|word| word == "case");
         text.chars().for_each(|c| self.character(c));
     }
 
@@ -80,10 +83,18 @@ impl Shell {
             Some(Inside::Single) => Place::Single,
             Some(Inside::Double) => Place::Double,
             Some(Inside::Back) => return Err("stands in back quotes: use `$(...)`"),
-            Some(Inside::Arithmetic) => return Err("stands in the shell's arithmetic: compute it in the `${...}`"),
+            Some(Inside::Arithmetic) => return Err(IN_ARITHMETIC),
             Some(Inside::Brace) => return Err("stands in the shell's own `${...}`: set a variable to it first"),
             Some(Inside::Comment) => return Err("stands in a comment"),
         };
+        // The shell evaluates what comes out of these quotes once more.
+        let enclosing = self.inside.iter().rev();
+        if enclosing
+            .take_while(|inside| **inside != Inside::Parenthesis)
+            .any(|inside| *inside == Inside::Arithmetic)
+        {
+            return Err(IN_ARITHMETIC);
+        }
         if self.here {
             return Err("stands behind a `<<`, where the shell does not know quotes: use a file or a pipe");
         }
@@ -99,17 +110,22 @@ impl Shell {
     }
 
     fn character(&mut self, c: char) {
-        let before = self.last.replace(c);
         if std::mem::take(&mut self.escaped) {
-            // Whatever it is, it is not special to what comes next.
-            self.last = Some('x');
+            // A line that goes on stands between no two characters; whatever else it is, it is not special to what comes next.
+            if c != '\n' {
+                self.last = Some('x');
+            }
             return;
         }
+        let before = self.last.replace(c);
         let dollar = before == Some('$');
         match (self.inside.last().copied(), c) {
             (Some(Inside::Single), '\'') | (Some(Inside::Comment), '\n') => self.leave(),
             (Some(Inside::Single | Inside::Comment), _) => {}
-            (_, '\\') => self.escaped = true,
+            (_, '\\') => {
+                self.escaped = true;
+                self.last = before;
+            }
             (Some(Inside::Back), '`') | (Some(Inside::Brace), '}') | (Some(Inside::Double), '"') => self.leave(),
             (Some(Inside::Back), _) => {}
             (Some(Inside::Brace), '\'' | '"' | '`') => self.unclear = true,
@@ -119,7 +135,10 @@ impl Shell {
             (_, '(') if dollar => self.open(),
             (Some(Inside::Double | Inside::Brace), _) => {}
             (_, '"') => self.inside.push(Inside::Double),
-            (_, '\'') => self.inside.push(Inside::Single),
+            (_, '\'') => {
+                self.unclear |= dollar;
+                self.inside.push(Inside::Single);
+            }
             (Some(Inside::Parenthesis), '(') if before == Some('(') => {
                 // `$((`, `((`: the second one makes it arithmetic.
                 self.leave();
@@ -132,6 +151,8 @@ impl Shell {
             (None | Some(Inside::Parenthesis), '#') if before.is_none_or(begins_word) => {
                 self.inside.push(Inside::Comment);
             }
+            // Not every shell takes every white space for a blank, and whether a word ends with `)` depends on where that began.
+            (_, '#') => self.unclear |= before.is_some_and(|c| c == ')' || c.is_whitespace()),
             _ => {}
         }
     }
@@ -148,5 +169,5 @@ impl Shell {
 
 /// Whether a word begins after `c`.
 fn begins_word(c: char) -> bool {
-    c.is_whitespace() || ";|&()<>".contains(c)
+    " \t\n;|&(<>".contains(c)
 }

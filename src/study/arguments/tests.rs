@@ -308,6 +308,41 @@ fn a_value_may_not_stand_where_quotes_do_not_hold() {
             "echo \\\\\\${parameters.lr}",
             "stands right after a `\\`, which would undo its quotes",
         ),
+        // A line that goes on in the next one stands between no two characters.
+        (
+            "cat <\\\n<E\n${parameters.lr}\nE",
+            "stands behind a `<<`, where the shell does not know quotes: use a file or a pipe",
+        ),
+        (
+            "echo \"`\\\nx ${parameters.lr}`\"",
+            "stands in back quotes: use `$(...)`",
+        ),
+        (
+            "echo $\\\n$${x:-${parameters.lr}}",
+            "stands in the shell's own `${...}`: set a variable to it first",
+        ),
+        (
+            "echo $\\\n(( 1 + ${parameters.lr} ))",
+            "stands in the shell's arithmetic: compute it in the `${...}`",
+        ),
+        (
+            "echo $\\\n${parameters.lr}",
+            "stands right after a `$`, which would change its meaning",
+        ),
+        ("echo $(ca\\\nse x in a) echo ${parameters.lr};; esac)", unclear),
+        ("echo \\\n# ${parameters.lr}", "stands in a comment"),
+        // `$'...'` has escapes in some shells.
+        ("echo $'a ${parameters.lr}'", unclear),
+        ("echo $'a\\' ${parameters.lr}", unclear),
+        // Whether these begin a comment.
+        ("echo a\u{a0}#'\n${parameters.lr}'", unclear),
+        ("echo a\u{b}#'\n${parameters.lr}'", unclear),
+        ("echo $(a)#'\n${parameters.lr}'", unclear),
+        // The value of arithmetic is evaluated again, in quotes or not.
+        (
+            "echo $((\"${parameters.lr}\"))",
+            "stands in the shell's arithmetic: compute it in the `${...}`",
+        ),
     ] {
         let result = Command::compile(source, &space(), &[]);
         let error = result.map(|_| ()).expect_err(source);
@@ -324,6 +359,9 @@ fn a_value_may_not_stand_where_quotes_do_not_hold() {
         "echo \"$(x ${parameters.lr})\"",
         "(cd x; echo ${parameters.lr}) | (cat)",
         "echo a#b ${parameters.lr}",
+        "train \\\n  --lr ${parameters.lr} \\\n  --x \"${parameters.lr}\"",
+        "echo $((1 + $(x \"${parameters.lr}\")))",
+        "echo \"$'\" ${parameters.lr} '$'\n#'\n${parameters.lr}",
         "# it's a comment\necho ${parameters.lr}",
         "echo $((1 + 2)) ${parameters.lr}",
         "x=$(( (1) + 2 )) y=${parameters.lr}",
