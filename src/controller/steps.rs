@@ -251,7 +251,7 @@ pub async fn foreign(
 pub async fn claim(context: &Context, entry: &Entry, study: &Study, access: &Access) -> Result<(), Trouble> {
     // Once only: what another study has taken over since is not taken back.
     let is_new = entry.state().snapshot.last_number() == 0;
-    let overwrite = is_new && study.spec.storage.on_conflict == OnConflict::Overwrite;
+    let overwrite = is_new && !study.deleting && study.spec.storage.on_conflict == OnConflict::Overwrite;
     let owner = Owner {
         uid: study.uid.clone(),
         name: study.name.clone(),

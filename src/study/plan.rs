@@ -157,10 +157,11 @@ impl Claim {
     fn of(study: &Study, snapshot: &Snapshot, wants_trials: bool, has_deletions: bool) -> Self {
         let is_unknown = snapshot.folder == Folder::Unclaimed;
         let has_files = is_unknown && !snapshot.trials.is_empty();
+        let may_have = is_unknown && may_have_claimed(study, snapshot);
         let is_pending = has_files && !snapshot.status.phase.is_finished();
         let is_degraded = |c: &Condition| c.type_ == "StorageDegraded" && c.status == "True";
         let has_work = has_files && snapshot.status.conditions.iter().any(is_degraded);
-        let removes = has_files && study.deleting && removes_folder(study);
+        let removes = (has_files || may_have) && study.deleting && removes_folder(study);
         Self {
             is_wanted: is_unknown && (wants_trials || is_pending || has_work || removes || has_deletions),
             is_pending,
@@ -241,9 +242,15 @@ fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool) -> Option<S
             requires: vec![Requirement::OwnsFolder, Requirement::Quiet],
         }),
         // Whether there is something to remove shows once the folder is claimed.
-        Folder::Unclaimed if removes && !snapshot.trials.is_empty() => None,
+        Folder::Unclaimed if removes && (!snapshot.trials.is_empty() || may_have_claimed(study, snapshot)) => None,
         _ => Some(release),
     }
+}
+
+/// Whether a deleted study that has no trials may have made a folder its own, just before: worth a look where one is possible, and no reason to wait
+/// for a server that is not there.
+fn may_have_claimed(study: &Study, snapshot: &Snapshot) -> bool {
+    study.deleting && snapshot.obstacle.is_none() && snapshot.storage.failing_since.is_none()
 }
 
 /// Whether a deleted study's folder, which is to go with it, is still there.

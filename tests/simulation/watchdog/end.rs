@@ -53,7 +53,8 @@ pub fn is_over(world: &World, plot: &Plot) -> bool {
             .iter()
             .all(|t| t["spec"]["number"].is_null() || t["spec"]["studyRef"]["name"] != **name),
     };
-    plot.names().iter().all(over)
+    let goes = |t: &Value| !t["spec"]["number"].is_null() && !t["metadata"]["deletionTimestamp"].is_null();
+    plot.names().iter().all(over) && !world.cluster.all("hyperparametertrials").iter().any(goes)
 }
 
 /// How many trials there ever were.
