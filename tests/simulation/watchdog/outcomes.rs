@@ -84,7 +84,8 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         }
         Some("Failed") if was("Succeeded") && loss.is_some() => {
             // Files that appear late are not there when they are looked for.
-            let late = status["reason"] == "MetricsMissing" && seen.plot.hides_files();
+            let is_missed = status["reason"] == "MetricsMissing" || status["reason"] == "Lost";
+            let late = is_missed && seen.plot.hides_files();
             if !late {
                 wrong("its Workflow succeeded and its metrics are good".to_owned());
             }
