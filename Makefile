@@ -7,10 +7,12 @@ PYTHON ?= target/bench/python/bin/python
 SAMPLERS ?= tpe,gaussianProcess,cmaEs,auto
 SEEDS ?= 10
 ALGORITHM ?=
+SEED ?=
+FROM ?=
 FUZZ_TARGETS = history journal metrics study suggest templates
 FUZZ_FLAGS = -max_len=8192 -timeout=20 -rss_limit_mb=2048
 
-.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize
+.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize simulate
 
 ## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
@@ -30,6 +32,11 @@ test:
 e2e:
 	cargo build --quiet
 	python3 tests/e2e/run.py $(SCENARIOS)
+
+## The controller in simulated worlds from fresh seeds (docs/reliability.md): `make simulate SEEDS=10000`, `FROM=n` for where they begin; `make simulate SEED=n`
+## shows one with its trace.
+simulate:
+	HYPERSTUDY_SEED=$(SEED) HYPERSTUDY_SEEDS=$(if $(filter command,$(firstword $(origin SEEDS))),$(SEEDS),10000) HYPERSTUDY_FROM=$(FROM) cargo test --release --test simulation -- --exact cases::seeds::simulate --ignored --nocapture
 
 ## What has to be clean before a commit.
 lint:

@@ -186,7 +186,11 @@ impl Attendance {
             .any_trial(&study.namespace, &study.trial_name(last))
             .await
         {
-            Ok(Some(DeserializeGuard(Ok(trial)))) if is_owned(&trial, study) => later(now, BAD),
+            // The news of it got lost.
+            Ok(Some(DeserializeGuard(Ok(trial)))) if is_owned(&trial, study) => {
+                context.cache.answered_trial(trial);
+                later(now, BAD)
+            }
             Ok(_) => {
                 entry.note(|state| state.snapshot.vanished = state.snapshot.vanished.max(last));
                 None

@@ -119,7 +119,7 @@ impl TrialWork {
             // What a watch shows may be long over: before a folder is emptied, the trial itself is asked for.
             match self.context.writer.trial(self.namespace(), &self.name()).await? {
                 Some(found) if found.metadata.uid.as_ref() == Some(&record.uid) => self.take(found),
-                _ => self.context.cache.lost_trial(&self.entry, self.number),
+                _ => self.entry.note(|state| state.drop_trial(self.number)),
             }
             return Ok(());
         }
@@ -321,7 +321,7 @@ impl TrialWork {
                 return Err(CallError::Conflict.into());
             }
             Err(CallError::NotFound) => {
-                self.context.cache.lost_trial(&self.entry, self.number);
+                self.entry.note(|state| state.drop_trial(self.number));
                 return Ok(Version::default());
             }
             written => written?,
@@ -419,7 +419,7 @@ pub async fn release(
     match released {
         Ok(_) => Ok(()),
         Err(CallError::NotFound) => {
-            context.cache.lost_trial(&entry, number);
+            entry.note(|state| state.drop_trial(number));
             Ok(())
         }
         Err(other) => Err(other.into()),

@@ -302,13 +302,6 @@ impl Cache {
         }
     }
 
-    /// A study's trial was asked for and is not there.
-    pub fn lost_trial(&self, entry: &Entry, number: u32) {
-        let uid = entry.state().trial_record(number).map(|r| r.uid.clone());
-        self.inner().gone.insert(&uid.unwrap_or_default());
-        entry.note(|state| state.drop_trial(number));
-    }
-
     /// A trial or a request is gone.
     pub fn drop_trial(&self, object: &DeserializeGuard<HyperparameterTrial>) {
         let Ok(trial) = &object.0 else { return };

@@ -90,7 +90,7 @@ async fn serve(cluster: &Cluster, program: &Program, request: Request<KubeBody>)
         program.end.cancel();
         return std::future::pending().await;
     }
-    let answer = troubled(cluster, call, trouble, record).await;
+    let answer = troubled(cluster, program, call, trouble, record).await;
     cluster.travel().await;
     let (answer, shown) = answer?;
     cluster.shown(program.id, &shown);
@@ -99,6 +99,7 @@ async fn serve(cluster: &Cluster, program: &Program, request: Request<KubeBody>)
 
 async fn troubled(
     cluster: &Cluster,
+    program: &Program,
     call: Call,
     trouble: Option<Trouble>,
     record: Record,
@@ -108,6 +109,10 @@ async fn troubled(
         None => Ok(served(cluster, call, record, Breaks::default())),
         Some(Trouble::Slow(time)) => {
             tokio::time::sleep(time).await;
+            // An API server gives up what nobody waits for any more.
+            if program.end.is_cancelled() {
+                return Err(reset());
+            }
             Ok(served(cluster, call, record, Breaks::default()))
         }
         Some(Trouble::Cut { after, clean }) => {

@@ -136,7 +136,8 @@ pub fn troubles() -> Vec<Trouble> {
         Trouble::Reset { done: false },
         Trouble::Garble,
         Trouble::Cut { after: 1, clean: false },
-        Trouble::Slow(Duration::from_secs(15)),
+        // Within the time that the controller waits: what takes effect later than that is `Silence`.
+        Trouble::Slow(Duration::from_secs(8)),
         Trouble::Kill { done: true },
         Trouble::Kill { done: false },
         Trouble::Stale(Duration::from_secs(5)),

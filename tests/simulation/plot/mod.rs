@@ -85,6 +85,7 @@ impl Plot {
         let alone = self.studies.iter().all(alone);
         // An attempt that vanishes may do so before anybody knows of it; one that is too late is late by the clock.
         self.acts.is_empty()
+            && !self.hides_files()
             && self.doubles.is_empty()
             && alone
             && self.roughness == 0.0
@@ -93,7 +94,7 @@ impl Plot {
 
     /// Whether files may not be there when they are looked for.
     pub fn hides_files(&self) -> bool {
-        let hides = |t: &Trouble| matches!(t, Trouble::Stale(_) | Trouble::Refuse(404));
+        let hides = |t: &Trouble| matches!(t, Trouble::Stale(_));
         let storms = self.storms.1.iter().flat_map(|s| &s.troubles);
         self.calls.iter().map(|(_, t)| t).chain(storms).any(hides)
     }

@@ -154,13 +154,16 @@ async fn travelled(
             program.end.cancel();
             return std::future::pending().await;
         }
-        Some(Trouble::Stale(_)) if wanted.verb == "get" => {
+        // What a trial has just written may not be there yet.
+        Some(Trouble::Stale(_)) if wanted.verb == "get" && wanted.key.ends_with("metrics.json") => {
             note(404);
             Ok(Answer::refusal(404, "NoSuchKey"))
         }
         // What concerns watches alone.
         Some(Trouble::Stale(_) | Trouble::Lose { .. }) => Ok(done()),
         Some(Trouble::Refuse(code)) => {
+            // Of S3, a 404 would be an answer.
+            let code = if code == 404 { 500 } else { code };
             note(code);
             Ok(Answer::refusal(code, serve::word(code)))
         }

@@ -17,7 +17,7 @@ use super::{
 
 /// Calls that a controller may make for each trial, and besides for each minute, whatever goes wrong.
 const CALLS_A_TRIAL: u32 = 60;
-const CALLS_A_MINUTE: u32 = 90;
+const CALLS_A_MINUTE: u32 = 120;
 
 thread_local! {
     static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -53,8 +53,10 @@ pub fn is_over(world: &World, plot: &Plot) -> bool {
             .iter()
             .all(|t| t["spec"]["number"].is_null() || t["spec"]["studyRef"]["name"] != **name),
     };
-    let goes = |t: &Value| !t["spec"]["number"].is_null() && !t["metadata"]["deletionTimestamp"].is_null();
-    plot.names().iter().all(over) && !world.cluster.all("hyperparametertrials").iter().any(goes)
+    let is_open = |t: &Value| {
+        !t["spec"]["number"].is_null() && (!is_finished(t) || !t["metadata"]["deletionTimestamp"].is_null())
+    };
+    plot.names().iter().all(over) && !world.cluster.all("hyperparametertrials").iter().any(is_open)
 }
 
 /// How many trials there ever were.
