@@ -72,10 +72,7 @@ impl Publisher {
                 () = over => self.end_pause().await,
             }
         }
-        let left: Vec<_> = std::mem::take(&mut self.paused)
-            .into_iter()
-            .filter_map(|(_, counted)| counted)
-            .collect();
+        let left: Vec<_> = std::mem::take(&mut self.paused).into_values().flatten().collect();
         for counted in left {
             self.write(&counted).await;
         }

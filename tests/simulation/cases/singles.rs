@@ -69,7 +69,7 @@ fn every_fault_at_every_call() {
     let worlds: Vec<(u32, Trouble)> = (0..undisturbed.calls)
         .flat_map(|call| troubles.iter().map(move |t| (call, t.clone())))
         .enumerate()
-        .filter(|(place, _)| (*place as u32 + *place as u32 / 90) % every == 0)
+        .filter(|(place, _)| (*place as u32 + *place as u32 / 90).is_multiple_of(every))
         .map(|(_, world)| world)
         .collect();
     let tally: Tally = many(0..worlds.len() as u64, false, |place| {

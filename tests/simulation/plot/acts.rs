@@ -126,7 +126,7 @@ impl Act {
             Self::Terminate(which, place) => {
                 if let Some(name) = chosen(world, "workflows", &names[*which], *place) {
                     let _ = world.cluster.edit("workflows", NAMESPACE, &name, |w| {
-                        w["spec"]["shutdown"] = "Terminate".into()
+                        w["spec"]["shutdown"] = "Terminate".into();
                     });
                 }
             }

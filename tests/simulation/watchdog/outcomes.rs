@@ -65,7 +65,7 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
             change.at,
             Invariant::Outcome,
             format!("trial {name} is {status}, but {what}"),
-        )
+        );
     };
     if let Some(objective) = status["objectives"][0].as_f64()
         && loss != Some(objective)
