@@ -10,7 +10,7 @@ ALGORITHM ?=
 FUZZ_TARGETS = history journal metrics study suggest templates
 FUZZ_FLAGS = -max_len=8192 -timeout=20 -rss_limit_mb=2048
 
-.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize
+.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize planted-bugs
 
 ## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
@@ -30,6 +30,11 @@ test:
 e2e:
 	cargo build --quiet
 	python3 tests/e2e/run.py $(SCENARIOS)
+
+## Ten mistakes, planted one at a time: the simulation has to catch each. tests/simulation/bugs/README.md says what caught it; BUGS chooses some by
+## the beginning of their names.
+planted-bugs:
+	python3 tests/simulation/bugs/run.py $(BUGS)
 
 ## What has to be clean before a commit.
 lint:
