@@ -40,12 +40,19 @@ pub fn panics() -> Vec<String> {
     PANICS.take()
 }
 
-/// Whether every study is over, or gone with everything that was its own.
+/// Whether every study is over, or gone with everything that was its own, and no trial waits to be let go: where the event of its deletion got lost,
+/// that takes until the next full listing.
 pub fn is_over(world: &World, plot: &Plot) -> bool {
+    let waits = |name: &String| {
+        let trials = world.cluster.all("hyperparametertrials");
+        let of = |t: &&Value| !t["spec"]["number"].is_null() && t["spec"]["studyRef"]["name"] == **name;
+        trials.iter().filter(of).any(|t| !t["metadata"]["deletionTimestamp"].is_null())
+    };
     let over = |name: &String| match world.cluster.get("hyperparameterstudies", NAMESPACE, name) {
         Some(study) => {
             study["metadata"]["deletionTimestamp"].is_null()
                 && matches!(study["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+                && !waits(name)
         }
         None => world
             .cluster
