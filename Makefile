@@ -12,7 +12,7 @@ FROM ?=
 FUZZ_TARGETS = history journal metrics study suggest templates
 FUZZ_FLAGS = -max_len=8192 -timeout=20 -rss_limit_mb=2048
 
-.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize simulate
+.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize simulate planted-bugs
 
 ## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
@@ -37,6 +37,11 @@ e2e:
 ## shows one with its trace.
 simulate:
 	HYPERSTUDY_SEED=$(SEED) HYPERSTUDY_SEEDS=$(if $(filter command,$(firstword $(origin SEEDS))),$(SEEDS),10000) HYPERSTUDY_FROM=$(FROM) cargo test --release --test simulation -- --exact cases::seeds::simulate --ignored --nocapture
+
+## Ten mistakes, planted one at a time: the simulation has to catch each. tests/simulation/bugs/README.md says what caught it; BUGS chooses some by
+## the beginning of their names.
+planted-bugs:
+	python3 tests/simulation/bugs/run.py $(BUGS)
 
 ## What has to be clean before a commit.
 lint:

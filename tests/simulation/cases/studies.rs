@@ -185,6 +185,22 @@ fn watches_that_break_lag_and_repeat_themselves() {
     Scene::Smooth.compare(cases);
 }
 
+/// Each of the first events of each kind, one at a time, is never sent, and nobody tells: the next full listing makes up for it.
+#[test]
+fn events_that_get_lost() {
+    let mut cases: Vec<(String, Mischief)> = Vec::new();
+    for kind in &KINDS[..3] {
+        for after in (0..30).step_by(if cfg!(debug_assertions) { 5 } else { 1 }) {
+            let mischief = move |world: &World| {
+                let lost = Fault::next(1, &["watch"], kind, Trouble::Lose { after });
+                world.cluster.faults().push(lost);
+            };
+            cases.push((format!("{kind}: event {after} is lost"), Box::new(mischief)));
+        }
+    }
+    Scene::Smooth.compare(cases);
+}
+
 #[test]
 fn storage_that_fails() {
     let mut cases: Vec<(String, Mischief)> = Vec::new();

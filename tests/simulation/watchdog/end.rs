@@ -40,7 +40,8 @@ pub fn panics() -> Vec<String> {
     PANICS.take()
 }
 
-/// Whether every study is over, or gone with everything that was its own.
+/// Whether every study is over, or gone with everything that was its own, and no trial is open or waits to be let go: where an event got lost,
+/// that takes until the next full listing.
 pub fn is_over(world: &World, plot: &Plot) -> bool {
     let over = |name: &String| match world.cluster.get("hyperparameterstudies", NAMESPACE, name) {
         Some(study) => {
