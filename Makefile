@@ -12,7 +12,7 @@ FROM ?=
 FUZZ_TARGETS = history journal metrics study suggest templates
 FUZZ_FLAGS = -max_len=8192 -timeout=20 -rss_limit_mb=2048
 
-.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize simulate planted-bugs
+.PHONY: quickstart install test e2e lint crds bench bench-cluster bench-samplers sampler-curves fuzz fuzz-minimize simulate simulation planted-bugs
 
 ## Train a small model with many parameters and show the best. Built without optimization: a first result counts more here than speed.
 quickstart:
@@ -32,6 +32,10 @@ test:
 e2e:
 	cargo build --quiet
 	python3 tests/e2e/run.py $(SCENARIOS)
+
+## The simulation in full, optimized: 2,000 seeds, every fault at every call (docs/reliability.md).
+simulation:
+	cargo test --release --test simulation
 
 ## The controller in simulated worlds from fresh seeds (docs/reliability.md): `make simulate SEEDS=10000`, `FROM=n` for where they begin; `make simulate SEED=n`
 ## shows one with its trace.
