@@ -15,6 +15,7 @@ pub use end::{is_over, note_panics, numbers, panics};
 
 use crate::{
     cluster::{Change, Reading},
+    faults::Trouble,
     plot::Plot,
     s3::Effect,
     world::World,
@@ -75,7 +76,11 @@ pub fn judge(world: &World, plot: &Plot, in_time: bool) -> Vec<String> {
     steps.sort_by_key(|(step, _)| *step);
 
     let mut findings = Findings(Vec::new());
-    let mut seen = Seen::new(plot);
+    let asked = world.buckets.records().into_iter();
+    let hidden = asked
+        .filter(|r| matches!(r.trouble, Some(Trouble::Stale(_))))
+        .map(|r| r.key);
+    let mut seen = Seen::new(plot, hidden.collect());
     for (_, step) in steps {
         match step {
             Step::Reading(reading) => seen.read(reading),

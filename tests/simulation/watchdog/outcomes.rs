@@ -54,7 +54,8 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     let folder = study
         .map(|s| format!("runs/{}/{}/", s.name, object["spec"]["number"]))
         .unwrap_or_default();
-    let file = seen.files.get(&format!("{folder}metrics.json"));
+    let metrics = format!("{folder}metrics.json");
+    let file = seen.files.get(&metrics);
     let loss = file
         .and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
         .and_then(|v| v["loss"].as_f64());
@@ -85,7 +86,7 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         Some("Failed") if was("Succeeded") && loss.is_some() => {
             // Files that appear late are not there when they are looked for.
             let is_missed = status["reason"] == "MetricsMissing" || status["reason"] == "Lost";
-            let late = is_missed && seen.plot.hides_files();
+            let late = is_missed && seen.hidden.contains(&metrics);
             if !late {
                 wrong("its Workflow succeeded and its metrics are good".to_owned());
             }

@@ -71,6 +71,8 @@ pub struct Seen<'a> {
     pub workflows: BTreeMap<String, WorkflowSeen>,
     /// What is in the bucket.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Files that were not there yet for somebody who looked.
+    pub hidden: BTreeSet<String>,
 }
 
 /// The UID of an object's owner of that kind.
@@ -93,13 +95,14 @@ pub fn is_finished(trial: &Value) -> bool {
 }
 
 impl<'a> Seen<'a> {
-    pub fn new(plot: &'a Plot) -> Self {
+    pub fn new(plot: &'a Plot, hidden: BTreeSet<String>) -> Self {
         Self {
             plot,
             studies: BTreeMap::new(),
             trials: BTreeMap::new(),
             workflows: BTreeMap::new(),
             files: BTreeMap::new(),
+            hidden,
         }
     }
 
