@@ -177,12 +177,12 @@ fn beside(seed: u64, others: impl FnOnce(&World) -> Vec<String>, look: impl FnOn
         let controller = Controller::start(&world);
         let names = others(&world);
         world.cluster.create(NAMESPACE, Scene::Smooth.study()).unwrap();
-        let healthy = ended_beside(&world).await.unwrap();
+        let healthy = ended_beside(&world, Duration::from_secs(20)).await.unwrap();
         assert_eq!(
             (&healthy.counts, &healthy.best, &healthy.table),
             (&good.counts, &good.best, &good.table)
         );
-        sleep(Duration::from_secs(120)).await;
+        sleep(Duration::from_secs(10)).await;
         look(&world, &names);
         controller.kill();
     });

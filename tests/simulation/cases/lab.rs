@@ -164,14 +164,14 @@ pub struct Ended {
 
 /// Waits for the study's end and for what comes after; gives how it ended, or what is wrong and what was asked last.
 pub async fn ended(world: &World) -> Result<Ended, String> {
-    ended_beside(world)
+    ended_beside(world, AFTERMATH)
         .await
         .and_then(|ended| never(world).map(|()| ended))
         .map_err(|wrong| explained(world, &wrong))
 }
 
 /// The same where there are Workflows of others, too.
-pub async fn ended_beside(world: &World) -> Result<Ended, String> {
+pub async fn ended_beside(world: &World, aftermath: Duration) -> Result<Ended, String> {
     let phase = || {
         world
             .cluster
@@ -180,7 +180,7 @@ pub async fn ended_beside(world: &World) -> Result<Ended, String> {
     };
     let over = |_: &Cluster| phase().is_some_and(|p| p == "Succeeded" || p == "Failed");
     let in_time = timeout(PATIENCE, world.cluster.until(over)).await;
-    sleep(AFTERMATH).await;
+    sleep(aftermath).await;
     match in_time {
         Ok(()) => judge(world),
         Err(_) => Err("it does not end".to_owned()),
