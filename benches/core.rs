@@ -72,13 +72,15 @@ fn snapshot(study: &Study, n: u32) -> Snapshot {
             ..Trial::default()
         }
     };
+    let written = Some(Written {
+        revision: 0,
+        at: Timestamp::UNIX_EPOCH,
+    });
     let mut snapshot = Snapshot {
         trials: (1..=n).map(trial).collect(),
         folder: Folder::Claimed,
-        written: Some(Written {
-            revision: 0,
-            at: Timestamp::UNIX_EPOCH,
-        }),
+        written,
+        reported: written,
         ..Snapshot::default()
     };
     snapshot.status = plan(study, &snapshot, Timestamp::UNIX_EPOCH).status;

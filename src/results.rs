@@ -13,12 +13,18 @@ use crate::{
 /// The largest table that is read back, in bytes.
 const MAX_TABLE: usize = 64 << 20;
 
-/// Writes the result files into the study's folder.
+/// Writes the result files into the study's folder, the report only where it is wanted.
 ///
 /// # Errors
 /// What storage refuses.
-pub async fn write(store: &Store, folder: &Location, study: &Study, snapshot: &Snapshot) -> Result<(), StorageError> {
-    for (name, content_type, bytes) in files(study, snapshot) {
+pub async fn write(
+    store: &Store,
+    folder: &Location,
+    study: &Study,
+    snapshot: &Snapshot,
+    with_report: bool,
+) -> Result<(), StorageError> {
+    for (name, content_type, bytes) in files(study, snapshot, with_report) {
         let at = folder
             .join(name)
             .map_err(|_| StorageError::BadName { at: folder.to_string() })?;
@@ -81,7 +87,7 @@ pub fn table(name: &str, uid: &str, spec: &StudySpec, trials: &[Trial]) -> Vec<u
 }
 
 /// Each file's name, type and content.
-fn files(study: &Study, snapshot: &Snapshot) -> Vec<(&'static str, &'static str, Vec<u8>)> {
+fn files(study: &Study, snapshot: &Snapshot, with_report: bool) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let rows: Vec<Row<'_>> = snapshot
         .trials
         .iter()
@@ -102,11 +108,10 @@ fn files(study: &Study, snapshot: &Snapshot) -> Vec<(&'static str, &'static str,
             .ok()
             .map(|bytes| (report::CONFIG_JSON, json, bytes)),
     );
-    files.push((
-        report::REPORT_HTML,
-        "text/html; charset=utf-8",
-        report::report(&known).into_bytes(),
-    ));
+    files.extend(with_report.then(|| {
+        let page = report::report(&known).into_bytes();
+        (report::REPORT_HTML, "text/html; charset=utf-8", page)
+    }));
     files
 }
 

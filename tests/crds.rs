@@ -29,6 +29,26 @@ use trials::trial;
 const STUDY: &str = "HyperparameterStudy";
 const TRIAL: &str = "HyperparameterTrial";
 
+#[test]
+fn the_files_in_crds_are_what_the_types_generate() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_hyperstudy");
+    let done = std::process::Command::new(program)
+        .args(["crd", "--dir"])
+        .arg(dir.path())
+        .status();
+    assert!(done.unwrap().success());
+    let files = |folder: &std::path::Path| -> std::collections::BTreeMap<std::ffi::OsString, String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let generated = entries.filter(|entry| entry.file_name() != "kustomization.yaml");
+        generated
+            .map(|e| (e.file_name(), std::fs::read_to_string(e.path()).unwrap()))
+            .collect()
+    };
+    let kept = files(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/crds")));
+    assert!(files(dir.path()) == kept, "run `make crds`");
+}
+
 fn check_study(object: &Value) -> FieldErrors {
     check::check_study(object, check::Requirements::Cluster)
 }

@@ -528,6 +528,167 @@ fn the_best_keep_their_folders_and_ties_go_to_the_lower_number() {
 }
 
 #[test]
+fn a_best_trial_that_is_being_deleted_surpasses_nothing() {
+    let storage = json!({"outputPath": "s3://b/r", "strategy": "Best"});
+    let mut world = World::new(
+        &with(json!({"budget": {"trials": 2}, "parallelism": 2, "storage": storage})),
+        3,
+        0,
+    );
+    world.settle();
+    world.end(1);
+    world.end(2);
+    while !world.snapshot.trials.iter().all(hyperstudy::study::Trial::is_finished) {
+        let plan = world.plan();
+        let records: Vec<_> = plan.steps.iter().map(|s| s.action.clone()).collect();
+        assert!(
+            !records.iter().any(|a| matches!(a, Action::DeleteFolder { .. })),
+            "{records:?}"
+        );
+        world.apply(&plan, usize::MAX);
+    }
+    let deletes = |world: &World| {
+        let steps = world.plan().steps.into_iter();
+        steps
+            .filter(|s| matches!(s.action, Action::DeleteFolder { .. }))
+            .collect::<Vec<_>>()
+    };
+    let made = deletes(&world);
+    let [step] = made.as_slice() else { panic!("{made:?}") };
+    assert!(step.is_due(&world.study, &world.snapshot));
+    let Action::DeleteFolder { number: worse } = step.action else {
+        panic!()
+    };
+    let best = world.snapshot.trials.iter_mut().find(|t| t.number != worse).unwrap();
+    best.deleting = true;
+    // Neither the step that was planned before, nor a new one.
+    assert!(!step.is_due(&world.study, &world.snapshot));
+    assert!(!deletes(&world).iter().any(|s| s.action == step.action));
+}
+
+#[test]
+fn a_trial_that_was_created_waits_where_fewer_may_run_meanwhile() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 3}, "parallelism": 2})), 3, 0);
+    let plan = world.plan();
+    world.apply(&plan, usize::MAX);
+    // Both are created, one is started: then the program ends, and a person changes the study.
+    loop {
+        let plan = world.plan();
+        if plan.steps.iter().any(|s| matches!(s.action, Action::Start { .. })) {
+            break;
+        }
+        assert!(world.apply(&plan, 1) > 0);
+    }
+    let starts = |world: &World| -> Vec<u32> {
+        let steps = world.plan().steps.into_iter().map(|s| s.action);
+        steps
+            .filter_map(|a| match a {
+                Action::Start { number, .. } => Some(number),
+                _ => None,
+            })
+            .collect()
+    };
+    let plan = world.plan();
+    let [first, second] = [1, 2].map(|number| {
+        let is_start =
+            |s: &&hyperstudy::study::Step| matches!(s.action, Action::Start { number: n, .. } if n == number);
+        plan.steps.iter().find(is_start).cloned().unwrap()
+    });
+    world.update(|s| s.parallelism = 1);
+    assert_eq!(starts(&world), [1]);
+    assert!(
+        !first.is_due(&world.study, &world.snapshot),
+        "it was planned for another spec"
+    );
+    let plan = world.plan();
+    world.apply(&plan, usize::MAX);
+    assert_eq!((world.active(), starts(&world)), (vec![1], vec![]));
+    drop(second);
+    world.run();
+    assert_eq!(world.snapshot.status.trials.succeeded, 3);
+}
+
+#[test]
+fn the_report_is_written_less_often_than_the_tables_and_never_left_behind() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 9}, "parallelism": 1})), 3, 0);
+    let writes = |plan: &Plan| -> Option<bool> {
+        plan.steps.iter().find_map(|s| match s.action {
+            Action::WriteResults { report, .. } => Some(report),
+            _ => None,
+        })
+    };
+    let mut seen = Vec::new();
+    for _ in 0..8 {
+        // A trial every 11 seconds.
+        loop {
+            let plan = world.plan();
+            seen.extend(writes(&plan));
+            if world.apply(&plan, usize::MAX) == 0 {
+                break;
+            }
+        }
+        let number = world.active()[0];
+        world.end(number);
+        world.pass(11);
+    }
+    let reports = seen.iter().filter(|report| **report).count();
+    assert!(seen.len() >= 8, "{seen:?}");
+    assert!(
+        seen[0] && (2..=3).contains(&reports),
+        "at once, and once a minute: {seen:?}"
+    );
+    // Where nothing more happens, what it lacks comes after the minute.
+    loop {
+        let plan = world.plan();
+        if world.apply(&plan, usize::MAX) == 0 {
+            break;
+        }
+    }
+    assert_ne!(world.snapshot.reported, world.snapshot.written);
+    let began = world.now;
+    while world.snapshot.reported != world.snapshot.written {
+        world.now = world.plan().again_at.unwrap();
+        assert!(world.now.duration_since(began).as_secs() <= 60);
+        let plan = world.plan();
+        assert!(world.apply(&plan, usize::MAX) > 0);
+    }
+    world.run();
+    assert_eq!(world.snapshot.reported, world.snapshot.written);
+}
+
+#[test]
+fn a_metrics_file_that_is_not_there_is_looked_for_once_more() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 1}})), 3, 0);
+    world.settle();
+    world.end(1);
+    let reads = |world: &World| {
+        let steps = world.plan().steps.into_iter();
+        steps.filter(|s| matches!(s.action, Action::ReadMetrics { .. })).count()
+    };
+    assert_eq!(reads(&world), 1);
+    world.snapshot.trials[0].missed_at = Some(world.now);
+    assert_eq!(reads(&world), 0);
+    let due = world.plan().again_at.unwrap();
+    assert_eq!(due.duration_since(world.now).as_secs(), 3);
+    world.now = due;
+    assert_eq!(reads(&world), 1);
+}
+
+#[test]
+fn a_study_is_not_over_while_a_trial_that_it_has_is_not_in_view() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 3}})), 3, 0);
+    world.run();
+    assert_eq!(world.snapshot.status.phase, StudyPhase::Succeeded);
+    // As another controller saw it just before: the last trial ran, and this one's view lacks it.
+    world.snapshot.status.phase = StudyPhase::Running;
+    let last = world.snapshot.trials.pop().unwrap();
+    assert_eq!(world.plan().status.phase, StudyPhase::Running);
+    assert_eq!(world.snapshot.unseen(), 3..=3);
+    world.snapshot.trials.push(last);
+    assert_eq!(world.plan().status.phase, StudyPhase::Succeeded);
+}
+
+#[test]
 fn a_deleted_study_goes_with_its_folder_only_if_that_is_wanted() {
     for (policy, removed) in [("Retain", false), ("Delete", true)] {
         let storage = json!({"outputPath": "s3://b/r", "onDelete": policy});

@@ -121,7 +121,10 @@ fn summary(object: &HyperparameterStudy, trials: usize) -> StudyStatus {
         }
         for step in steps {
             match step.action {
-                Action::WriteResults { revision } => snapshot.written = Some(Written { revision, at: now }),
+                Action::WriteResults { revision, .. } => {
+                    snapshot.written = Some(Written { revision, at: now });
+                    snapshot.reported = snapshot.written;
+                }
                 other => panic!("a finished study would do {other:?}"),
             }
         }

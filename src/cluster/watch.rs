@@ -31,6 +31,9 @@ const WATCH_SECONDS: u32 = 240;
 /// way or in a cache of somebody between, is made up for by this.
 const RELIST: Duration = Duration::from_secs(600);
 
+/// How long a listing may say nothing before it is begun anew: its connection is dead, which would show after minutes only.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// The first wait after a watch has failed, and the longest; each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -161,34 +164,32 @@ async fn follow<K, S>(
 ) where
     S: Stream<Item = watcher::Result<Event<K>>> + Send,
 {
-    let mut epoch = cache.begin_listing();
-    let mut listed = false;
+    let mut is_first = true;
     loop {
+        let mut epoch = cache.begin_listing();
+        let mut is_listing = true;
+        let mut anew = Instant::now() + SILENCE;
         let mut events = Box::pin(begin());
-        // Until the listing is complete there is no next one.
-        let mut relist: Option<Instant> = None;
-        loop {
-            let next = match relist {
-                Some(at) => timeout_at(at, events.next()).await,
-                None => Ok(events.next().await),
-            };
+        while let Ok(Some(next)) = timeout_at(anew, events.next()).await {
+            let ends = matches!(next, Ok(Event::InitDone));
             match next {
-                Ok(Some(Ok(event))) => {
-                    let (begins, ends) = (matches!(event, Event::Init), matches!(event, Event::InitDone));
-                    if begins {
+                Ok(event) => {
+                    if matches!(event, Event::Init) {
                         epoch = cache.begin_listing();
+                        is_listing = true;
                     }
                     take(event, epoch);
-                    if ends {
-                        relist = Some(Instant::now() + RELIST);
-                    }
-                    if ends && !listed {
-                        listed = true;
-                        progress.send_modify(|p| p.done = p.done.saturating_add(1));
-                    }
                 }
-                Ok(Some(Err(error))) => tracing::warn!("watching {what}: {error}; it is tried again"),
-                Ok(None) | Err(_) => break,
+                Err(error) => tracing::warn!("watching {what}: {error}; it is tried again"),
+            }
+            if ends {
+                (is_listing, anew) = (false, Instant::now() + RELIST);
+            } else if is_listing {
+                anew = Instant::now() + SILENCE;
+            }
+            if ends && is_first {
+                is_first = false;
+                progress.send_modify(|p| p.done = p.done.saturating_add(1));
             }
         }
     }

@@ -299,6 +299,14 @@ impl Writer {
         found(bounded(self.api::<Workflow>(namespace).get(name)).await)
     }
 
+    /// A study as it is now; `None` where there is none.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn study(&self, namespace: &str, name: &str) -> Result<Option<HyperparameterStudy>, CallError> {
+        found(bounded(self.api::<HyperparameterStudy>(namespace).get(name)).await)
+    }
+
     /// A trial as it is now; `None` where there is none.
     ///
     /// # Errors

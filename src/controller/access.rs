@@ -25,6 +25,8 @@ use crate::{
 /// How long what was found in order is relied on, and how soon one looks again at what was not.
 const GOOD: Duration = Duration::from_secs(60);
 const BAD: Duration = Duration::from_secs(3);
+/// How many trials that are not in view are looked for at a time.
+const MOST_LOOKS: usize = 100;
 /// How often the Workflow that owns a study is looked at.
 const OWNER: Duration = Duration::from_secs(10);
 
@@ -75,7 +77,7 @@ impl Attendance {
             return owner_due;
         }
         let due = self.look_for_access(context, entry, study, now).await;
-        let last_due = self.look_for_the_last(context, entry, study, now).await;
+        let last_due = self.look_for_unseen(context, entry, study, now).await;
         if let Some(access) = self.access.clone() {
             self.claim_again(entry, context, study, &access, now).await;
             let looks = entry.state().looks();
@@ -160,46 +162,41 @@ impl Attendance {
 
     /// Sees to it that a number that was used, but whose trial does not come into view, does not keep the study waiting for ever: it may have
     /// been deleted without us, or be unreadable. Gives when to look again.
-    async fn look_for_the_last(
+    async fn look_for_unseen(
         &mut self,
         context: &Context,
         entry: &Entry,
         study: &Study,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let last = {
-            let state = entry.state();
-            (!state.snapshot.is_complete()).then_some(state.snapshot.status.last_number)
-        };
-        let Some(last) = last else {
+        let unseen = entry.state().snapshot.unseen();
+        if unseen.is_empty() {
             self.incomplete_since = None;
             return None;
-        };
-        // Most often its news is on the way.
+        }
+        // Most often their news are on the way.
         let since = *self.incomplete_since.get_or_insert(now);
         if let Some(due) = later(since, BAD).filter(|due| *due > now) {
             return Some(due);
         }
         self.incomplete_since = Some(now);
-        match context
-            .writer
-            .any_trial(&study.namespace, &study.trial_name(last))
-            .await
-        {
-            // The news of it got lost.
-            Ok(Some(DeserializeGuard(Ok(trial)))) if is_owned(&trial, study) => {
-                context.cache.answered_trial(trial);
-                later(now, BAD)
-            }
-            Ok(_) => {
-                entry.note(|state| state.snapshot.vanished = state.snapshot.vanished.max(last));
-                None
-            }
-            Err(error) => {
-                tracing::debug!(study = study.name, "the trial {last} cannot be looked for: {error}");
-                later(now, BAD)
+        // In order, so that none is passed over because a later one was found.
+        for number in unseen.take(MOST_LOOKS) {
+            let name = study.trial_name(number);
+            match context.writer.any_trial(&study.namespace, &name).await {
+                // The news of it got lost.
+                Ok(Some(DeserializeGuard(Ok(trial)))) if is_owned(&trial, study) => {
+                    context.cache.answered_trial(trial);
+                }
+                Ok(_) => entry.note(|state| state.snapshot.vanished = state.snapshot.vanished.max(number)),
+                Err(error) => {
+                    tracing::debug!(study = study.name, "the trial {number} cannot be looked for: {error}");
+                    return later(now, BAD);
+                }
             }
         }
+        let is_complete = entry.state().snapshot.is_complete();
+        later(now, BAD).filter(|_| !is_complete)
     }
 
     /// Whether a folder that could not be the study's can be now.

@@ -8,6 +8,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -28,6 +29,8 @@ use crate::cluster::{
 
 /// How long what is under way may take when the controller ends.
 const GRACE: Duration = Duration::from_secs(10);
+/// How old what was seen may be for whoever gets the lease: what is older is listed anew.
+const FRESH: Duration = Duration::from_secs(5);
 /// How often studies and trials are counted for the metrics.
 const COUNTING: Duration = Duration::from_secs(5);
 
@@ -109,23 +112,35 @@ pub async fn serve(
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     // Everything is seen before the lease is held, so that whoever gets it can act at once.
-    let (mut synced, _watching) = watch(context, namespaces);
+    let (mut synced, mut watching) = watch(context, namespaces);
     health.set(Stage::Syncing);
     let acquiring = async {
         synced.complete().await;
         health.set(Stage::Standby);
-        lease.acquire().await
+        let seen = Instant::now();
+        (lease.acquire().await, seen)
     };
-    let Some(held) = stop.run_until_cancelled(health.during(acquiring)).await else {
+    let Some((held, seen)) = stop.run_until_cancelled(health.during(acquiring)).await else {
         return Ok(());
     };
     context.telemetry.set_leader(true);
     // It is got once.
     let _ = context.holding.set(held.holding());
+    if seen.elapsed() > FRESH {
+        // A watch may have fallen silent meanwhile, and everything gone on without it.
+        (synced, watching) = watch(context, namespaces);
+    }
     // A standby says nothing of them, so that sums over controllers are right.
     let _counting = AbortOnDropHandle::new(tokio::spawn(count(context.clone())));
     let acting = async {
-        act(context, news, health, stop).await;
+        let _watching = watching;
+        if stop
+            .run_until_cancelled(health.during(synced.complete()))
+            .await
+            .is_some()
+        {
+            act(context, news, health, stop).await;
+        }
         finish(context, health).await;
     };
     let loss = tokio::select! {

@@ -122,8 +122,14 @@ async fn apply_to_study(
             };
             settle(context, study, &request.name, status).await?;
         }
-        Action::WriteResults { revision } => {
-            let task = write_results(context.clone(), entry.clone(), study.clone(), access.clone(), revision);
+        Action::WriteResults { revision, report } => {
+            let task = write_results(
+                context.clone(),
+                entry.clone(),
+                study.clone(),
+                access.clone(),
+                (revision, report),
+            );
             context.begin(entry, Work::Results, task);
         }
         Action::RemoveStudyFolder => {
@@ -244,6 +250,23 @@ pub async fn foreign(
     }))
 }
 
+/// Whether the study is still of that generation, and deleted or not; what it is now is taken. A view may be of a time before it was deleted, or
+/// before its folder was given to another one.
+///
+/// # Errors
+/// What the API server says.
+pub async fn is_as_seen(context: &Context, entry: &Entry, generation: i64, deleting: bool) -> Result<bool, Trouble> {
+    let id = &entry.id;
+    let found = context.writer.study(&id.namespace, &id.name).await?;
+    match found.filter(|found| found.metadata.uid.as_ref() == Some(&id.uid)) {
+        Some(found) => context.cache.answered_study(found),
+        None => context.cache.miss_study(id),
+    }
+    let state = entry.state();
+    let now = state.record.as_ref().map(|record| &record.identity);
+    Ok(now.is_some_and(|now| now.generation == generation && now.deleting == deleting))
+}
+
 /// Makes the study's folder its own, or finds out why that cannot be.
 ///
 /// # Errors
@@ -257,7 +280,10 @@ pub async fn claim(context: &Context, entry: &Entry, study: &Study, access: &Acc
         name: study.name.clone(),
     };
     let (store, folder) = (store(access)?, folder(study)?);
-    if access.makes_bucket {
+    if !is_as_seen(context, entry, study.generation, study.deleting).await? {
+        return Ok(());
+    }
+    if access.makes_bucket && !study.deleting {
         let made = store.create_bucket(&folder);
         context.telemetry.storage("create_bucket", made).await?;
     }
@@ -334,7 +360,7 @@ async fn write_results(
     entry: Arc<Entry>,
     study: Arc<Study>,
     access: Arc<Access>,
-    revision: u64,
+    (revision, with_report): (u64, bool),
 ) -> Result<(), Trouble> {
     let (store, folder) = (store(&access)?, folder(&study)?);
     if !entry.state().knows_reports {
@@ -345,12 +371,15 @@ async fn write_results(
     }
     let snapshot = entry.state().snapshot.clone();
     entry.state().snapshot.is_torn = true;
-    let written = results::write(store, &folder, &study, &snapshot);
+    let written = results::write(store, &folder, &study, &snapshot, with_report);
     context.telemetry.storage("write_results", written).await?;
     let at = (context.clock)();
     entry.note(|state| {
         state.snapshot.storage.worked();
         state.snapshot.written = Some(Written { revision, at });
+        if with_report {
+            state.snapshot.reported = state.snapshot.written;
+        }
         state.snapshot.is_torn = false;
     });
     Ok(())

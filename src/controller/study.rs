@@ -16,6 +16,7 @@ use crate::{
     cluster::{
         cache::{Entry, StudyRecord, Work},
         events::study_events,
+        write::CallError,
     },
     study::{self, Plan, Study, Written, plan, unusable},
 };
@@ -148,6 +149,12 @@ async fn write_status(
             context.cache.answered_study(written);
             context.noted(entry, Work::Status, Ok(()));
             None
+        }
+        Err(CallError::NotFound) => {
+            // It may be gone, and the news of that lost.
+            let looked = steps::is_as_seen(context, entry, identity.generation, identity.deleting).await;
+            let wait = context.noted(entry, Work::Status, looked.map(|_| ()))?;
+            later(now, wait)
         }
         Err(error) => {
             let wait = context.noted(entry, Work::Status, Err(Trouble::Call(error)))?;

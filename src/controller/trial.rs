@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use kube::Resource;
 
 use super::context::{Access, Context, Trouble};
@@ -20,11 +19,8 @@ use crate::{
     metrics::{MAX_BYTES, MetricsError, Reading},
     storage::{Location, StorageError, Store},
     study::{self, Action, Failure, RunState, Step, Study, Trial},
-    workflow::{self, Owner, Seen},
+    workflow::{self, Owner, Seen, Template},
 };
-
-/// How much later a metrics file is looked for a second time that was not there: some S3 servers show what was written a moment later.
-const LATE: SignedDuration = SignedDuration::from_secs(3);
 
 /// One trial and what its reconciler works with.
 #[derive(Clone, Debug)]
@@ -134,7 +130,16 @@ impl TrialWork {
             if let Some(found) = self.context.writer.workflow(self.namespace(), &name).await? {
                 return Ok(self.found(&name, record, &found)?);
             }
+            // Or its outcome's, which others have recorded since, while storage took its time.
+            match self.context.writer.trial(self.namespace(), &self.name()).await? {
+                Some(found) => self.take(found),
+                None => self.entry.note(|state| state.drop_trial(self.number)),
+            }
             self.context.may_act()?;
+            let Some((newest, record)) = self.observe(step) else {
+                return Ok(());
+            };
+            (trial, version) = (newest, record.version);
             let left = telemetry.storage("empty_folder", store.empty_folder(&folder)).await?;
             let metrics = folder.join(self.study.spec.trial.metrics.file());
             let metrics = metrics.map_err(|_| StorageError::BadName { at: folder.to_string() })?;
@@ -154,8 +159,30 @@ impl TrialWork {
             // While storage was looked at, somebody has suspended the study, or stopped the trial.
             return Ok(());
         }
+        if !self.entry.state().begins(self.number, self.study.spec.parallelism) {
+            // Another start is under way, and fewer may run than there are.
+            return Err(CallError::Conflict.into());
+        }
+        let created = self.create_workflow(template, &trial, attempt, &owner, record).await;
+        self.entry.state().started(self.number);
+        created?;
+        let now = (self.context.clock)();
+        let status = study::started(&self.study, self.number, &trial.status, attempt, now);
+        self.write(&version, &status).await.map(|_| ())
+    }
+
+    /// Creates an attempt's Workflow, or finds the one that was created before.
+    async fn create_workflow(
+        &self,
+        template: &Template,
+        trial: &Trial,
+        attempt: u32,
+        owner: &Owner,
+        record: &TrialRecord,
+    ) -> Result<(), Trouble> {
+        let name = self.study.run_name(self.number, attempt);
         let id = self.context.instance_id.as_deref();
-        let created = match workflow::manifest(&self.study, template, &trial, attempt, &owner, id) {
+        let created = match workflow::manifest(&self.study, template, trial, attempt, owner, id) {
             Ok(manifest) => match serde_json::from_value::<Workflow>(manifest) {
                 Ok(manifest) => self.context.writer.create_workflow(self.namespace(), &manifest).await,
                 Err(error) => Err(CallError::Invalid(error.to_string())),
@@ -171,9 +198,7 @@ impl TrialWork {
             Err(CallError::Invalid(message)) => self.refused(&name, record, message),
             Err(other) => return Err(other.into()),
         }
-        let now = (self.context.clock)();
-        let status = study::started(&self.study, self.number, &trial.status, attempt, now);
-        self.write(&version, &status).await.map(|_| ())
+        Ok(())
     }
 
     /// Takes a Workflow that was created or found by its name.
@@ -226,30 +251,26 @@ impl TrialWork {
     }
 
     async fn read_metrics(&self, trial: &Trial, attempt: u32) -> Result<(), Trouble> {
-        let reading = if self.study.spec.trial.metrics.workflow_outputs.is_some() {
-            let name = self.study.run_name(self.number, attempt);
-            match self.context.writer.workflow(self.namespace(), &name).await? {
-                Some(workflow) => self.study.objective.read(&workflow::outputs(&as_value(&workflow))),
-                None => {
-                    // However it ended, what it said went with it.
-                    self.entry.note(|state| {
-                        state.drop_workflow(&name);
-                        state.set_gone(self.number, attempt);
-                    });
-                    Err(MetricsError::MetricsMissing(format!(
-                        "the outputs of the Workflow {name}"
-                    )))
-                }
-            }
-        } else {
+        if self.study.spec.trial.metrics.workflow_outputs.is_none() {
             let reading = self.read_file(trial).await?;
-            let again = (self.context.clock)().checked_add(LATE);
-            if let (Err(MetricsError::MetricsMissing(_)), Ok(again)) = (&reading, again)
-                && self.entry.note(|state| state.look_again(self.number, attempt, again))
-            {
-                return Ok(());
+            let now = (self.context.clock)();
+            self.entry
+                .note(|state| state.set_metrics_file(self.number, attempt, reading, now));
+            return Ok(());
+        }
+        let name = self.study.run_name(self.number, attempt);
+        let reading = match self.context.writer.workflow(self.namespace(), &name).await? {
+            Some(workflow) => self.study.objective.read(&workflow::outputs(&as_value(&workflow))),
+            None => {
+                // However it ended, what it said went with it.
+                self.entry.note(|state| {
+                    state.drop_workflow(&name);
+                    state.set_gone(self.number, attempt);
+                });
+                Err(MetricsError::MetricsMissing(format!(
+                    "the outputs of the Workflow {name}"
+                )))
             }
-            reading
         };
         self.entry
             .note(|state| state.set_metrics(self.number, attempt, reading));
@@ -357,6 +378,10 @@ impl TrialWork {
             });
             return Ok(());
         };
+        if self.entry.state().has_newer(&name, &Version::of(&workflow.metadata)) {
+            // An answer from an old state: what was seen of it since is not in it.
+            return Err(CallError::Conflict.into());
+        }
         self.label_again(&workflow).await?;
         if look == Look::Ended {
             let value = as_value(&workflow);

@@ -69,7 +69,7 @@ impl Runner {
                 self.view.recorded(number, &status);
             }
             Action::DeleteFolder { number } => self.delete_folder(number, now).await?,
-            Action::WriteResults { revision } => self.write_results(revision, now).await?,
+            Action::WriteResults { revision, .. } => self.write_results(revision, now).await?,
             // Nobody deletes a study or a trial here, and a finished study stays as long as its folder.
             Action::ReleaseTrial { .. } | Action::RemoveStudyFolder | Action::ReleaseStudy | Action::DeleteStudy => {
                 return Ok(false);
@@ -299,7 +299,8 @@ impl Runner {
     }
 
     pub(super) async fn write_results(&mut self, revision: u64, now: Timestamp) -> Result<(), RunError> {
-        let written = results::write(&self.store, &self.folder, &self.study, self.ledger.snapshot()).await;
+        // On one machine the report costs little: it is never left out.
+        let written = results::write(&self.store, &self.folder, &self.study, self.ledger.snapshot(), true).await;
         if self.noted(written, now)?.is_some() {
             self.record(Entry::Written(WrittenEntry { revision, at: now }))?;
         }

@@ -227,6 +227,7 @@ impl State {
                     revision: entry.revision,
                     at: entry.at,
                 });
+                self.snapshot.reported = self.snapshot.written;
             }
             Entry::StudyStatus(status) => self.snapshot.status = *status,
         }

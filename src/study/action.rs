@@ -101,6 +101,8 @@ pub enum Action {
     WriteResults {
         /// Which state of the trials they then show.
         revision: u64,
+        /// Whether the report is among them.
+        report: bool,
     },
     /// Delete the study's whole folder.
     RemoveStudyFolder,
@@ -142,6 +144,8 @@ pub enum Requirement {
         /// The attempt.
         attempt: u32,
     },
+    /// Fewer trials run beside this one than may.
+    Room(u32),
     /// The trial's outcome is recorded.
     Finished(u32),
     /// All of these trials are recorded as better than this one.
@@ -182,6 +186,7 @@ impl Requirement {
             Self::NoRun { number, attempt } => {
                 trial(number).is_some_and(|t| t.run.as_ref().is_none_or(|r| r.attempt < *attempt))
             }
+            Self::Room(number) => newest.running_beside(*number) < study.spec.parallelism,
             Self::Finished(number) => trial(number).is_some_and(super::Trial::is_finished),
             Self::Surpassed { number, by } => by.iter().all(|better| match (trial(better), trial(number)) {
                 (Some(better), Some(worse)) => !better.deleting && super::ranking::is_better(study, better, worse),

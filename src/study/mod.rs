@@ -34,8 +34,17 @@ use std::time::Duration;
 /// How often, at most, the result files are written while the study runs.
 pub const RESULTS_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How often, at most, the report is among them, which has megabytes.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How long storage may fail before a study that waits for it alone counts as finished.
 pub const STORAGE_PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long a deleted study waits for storage that fails, where it may have left no more in it than a mark.
+const MARK_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The reason of an obstacle that says nothing of what is in the way: the API server could not be asked.
+pub const UNASKED: &str = "ApiServerUnavailable";
 
 /// How long a run may last beyond its time-out before it is ended from here.
 const TIMEOUT_PATIENCE: Duration = Duration::from_secs(20);

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{
-    Action, Ending, Folder, Memory, Owner, Plan, RESULTS_INTERVAL, Ranking, Requirement, STORAGE_PATIENCE, Snapshot,
-    Step, Study, TOP, ending, proposals, retention, status,
+    Action, Ending, Folder, MARK_PATIENCE, Memory, Owner, Plan, REPORT_INTERVAL, RESULTS_INTERVAL, Ranking,
+    Requirement, STORAGE_PATIENCE, Snapshot, Step, Study, TOP, UNASKED, Written, ending, proposals, retention, status,
     trial::{self, Wish},
 };
 use crate::api::{OnDelete, StudyPhase};
@@ -37,7 +37,13 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
         }
     }
     let deletions = retention::deletions(study, snapshot);
-    let claim = Claim::of(study, snapshot, is_clear && ending.is_none(), !deletions.is_empty());
+    let claim = Claim::of(
+        study,
+        snapshot,
+        is_clear && ending.is_none(),
+        !deletions.is_empty(),
+        now,
+    );
     if claim.is_wanted && storage_works {
         steps.push(free(Action::ClaimFolder));
     }
@@ -56,7 +62,16 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     }
     let wish = Wish { ending, may_start, now };
     let unfinished = || snapshot.trials.iter().filter(|t| !t.is_finished());
-    let trial_steps: Vec<Step> = unfinished().filter_map(|t| trial::step(study, t, wish)).collect();
+    let mut room = study.spec.parallelism.saturating_sub(snapshot.running_beside(0));
+    // Fewer may run than when they were created: then some wait.
+    let mut has_room = |step: &Step| {
+        let is_start = matches!(step.action, Action::Start { .. });
+        let has_room = !is_start || room > 0;
+        room = room.saturating_sub(u32::from(is_start));
+        has_room
+    };
+    let trial_steps = unfinished().filter_map(|t| trial::step(study, t, wish));
+    let trial_steps: Vec<Step> = trial_steps.filter(&mut has_room).collect();
     let awaits_metrics = trial_steps
         .iter()
         .any(|s| matches!(s.action, Action::ReadMetrics { .. }));
@@ -70,13 +85,16 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     }
     alarm.at(work.again_at);
     unfinished().for_each(|t| alarm.at(trial::overdue_at(study, t)));
-    unfinished().for_each(|t| alarm.at(t.look_again_at));
+    unfinished().for_each(|t| alarm.at(trial::look_again_at(t)));
     let failing = snapshot.storage.failing_since.filter(|_| is_pending);
     let gives_up_at = failing.map(|since| ending::later(since, signed(STORAGE_PATIENCE)));
     let is_degraded = gives_up_at.is_some_and(|at| at <= now);
     let is_quiet = unfinished().next().is_none();
     // Once over, it stays so while storage catches up with what a person changed.
-    let is_over = ending.is_some() && is_quiet && (was_over || !is_pending || is_degraded);
+    let is_over = ending.is_some()
+        && is_quiet
+        && (was_over || snapshot.is_complete())
+        && (was_over || !is_pending || is_degraded);
     let standing = status::Standing {
         ending,
         ranking: &ranking,
@@ -87,7 +105,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let status = status::status(study, snapshot, standing);
 
     if study.deleting && is_quiet {
-        steps.extend(deletion(study, snapshot, storage_works));
+        steps.extend(deletion(study, snapshot, storage_works, now));
     }
     // A folder that goes with its study shows by its trials that it is there.
     let keeps_trials =
@@ -154,10 +172,10 @@ struct Claim {
 }
 
 impl Claim {
-    fn of(study: &Study, snapshot: &Snapshot, wants_trials: bool, has_deletions: bool) -> Self {
+    fn of(study: &Study, snapshot: &Snapshot, wants_trials: bool, has_deletions: bool, now: Timestamp) -> Self {
         let is_unknown = snapshot.folder == Folder::Unclaimed;
         let has_files = is_unknown && !snapshot.trials.is_empty();
-        let may_have = is_unknown && may_have_claimed(study, snapshot);
+        let may_have = is_unknown && may_have_claimed(study, snapshot, now);
         let is_pending = has_files && !snapshot.status.phase.is_finished();
         let is_degraded = |c: &Condition| c.type_ == "StorageDegraded" && c.status == "True";
         let has_work = has_files && snapshot.status.conditions.iter().any(is_degraded);
@@ -194,19 +212,29 @@ fn storage_work(
     }
     work.steps = deletions.to_vec();
     let revision = revision(study, snapshot);
-    let is_written = !snapshot.is_torn && snapshot.written.is_some_and(|w| w.revision == revision);
     let is_quiet = snapshot.trials.iter().all(super::Trial::is_finished);
-    let is_last = ending.is_some() && is_quiet && work.steps.is_empty();
-    work.is_pending = !work.steps.is_empty() || !is_written;
-    let due_at = snapshot.written.map(|w| ending::later(w.at, signed(RESULTS_INTERVAL)));
-    let is_due = is_last || due_at.is_none_or(|at| at <= now);
-    if !is_written && is_due {
-        let action = Action::WriteResults { revision };
-        let requires = vec![Requirement::OwnsFolder, Requirement::Revision(revision)];
-        work.steps.push(Step { action, requires });
-    } else if !is_written {
-        work.again_at = due_at;
+    let is_last = ending.is_some() && is_quiet && snapshot.is_complete() && work.steps.is_empty();
+    work.is_pending = !work.steps.is_empty();
+    // When they are due, where they are not what they should be.
+    let due_at = |written: Option<Written>, interval| {
+        let is_current = !snapshot.is_torn && written.is_some_and(|w| w.revision == revision);
+        let at = written.map_or(Timestamp::MIN, |w| ending::later(w.at, signed(interval)));
+        (!is_current).then_some(if is_last { now } else { at })
+    };
+    let tables_at = due_at(snapshot.written, RESULTS_INTERVAL);
+    let report_at = due_at(snapshot.reported, REPORT_INTERVAL);
+    let Some(at) = tables_at.into_iter().chain(report_at).min() else {
+        return work;
+    };
+    work.is_pending = true;
+    if at > now {
+        work.again_at = Some(at);
+        return work;
     }
+    let report = is_last || report_at.is_some_and(|at| at <= now);
+    let action = Action::WriteResults { revision, report };
+    let requires = vec![Requirement::OwnsFolder, Requirement::Revision(revision)];
+    work.steps.push(Step { action, requires });
     work
 }
 
@@ -230,7 +258,7 @@ fn removes_folder(study: &Study) -> bool {
 }
 
 /// A deleted study: its folder goes where that is wanted, then it is let go.
-fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool) -> Option<Step> {
+fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool, now: Timestamp) -> Option<Step> {
     let removes = removes_folder(study);
     let release = Step {
         action: Action::ReleaseStudy,
@@ -242,15 +270,18 @@ fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool) -> Option<S
             requires: vec![Requirement::OwnsFolder, Requirement::Quiet],
         }),
         // Whether there is something to remove shows once the folder is claimed.
-        Folder::Unclaimed if removes && (!snapshot.trials.is_empty() || may_have_claimed(study, snapshot)) => None,
+        Folder::Unclaimed if removes && (!snapshot.trials.is_empty() || may_have_claimed(study, snapshot, now)) => None,
         _ => Some(release),
     }
 }
 
 /// Whether a deleted study that has no trials may have made a folder its own, just before: worth a look where one is possible, and no reason to wait
-/// for a server that is not there.
-fn may_have_claimed(study: &Study, snapshot: &Snapshot) -> bool {
-    study.deleting && snapshot.obstacle.is_none() && snapshot.storage.failing_since.is_none()
+/// long for a server that is not there.
+fn may_have_claimed(study: &Study, snapshot: &Snapshot, now: Timestamp) -> bool {
+    let is_known = |(reason, _): &(String, String)| reason != UNASKED;
+    let failing = snapshot.storage.failing_since;
+    let given_up = failing.is_some_and(|since| ending::later(since, signed(MARK_PATIENCE)) <= now);
+    study.deleting && !snapshot.obstacle.as_ref().is_some_and(is_known) && !given_up
 }
 
 /// Whether a deleted study's folder, which is to go with it, is still there.

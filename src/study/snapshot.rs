@@ -34,8 +34,12 @@ pub struct Snapshot {
     pub vanished: u32,
     /// How storage is doing.
     pub storage: StorageHealth,
+    /// The highest number of a trial that was ever seen here, though that may be gone.
+    pub highest: u32,
     /// The result files as they were last written.
     pub written: Option<Written>,
+    /// The report as it was last written among them.
+    pub reported: Option<Written>,
     /// Whether a write of the result files was begun here and did not come to its end: some of them may show that state, some another.
     pub is_torn: bool,
     /// How the Workflow that owns the study stands, where one does.
@@ -65,13 +69,18 @@ impl Snapshot {
 
     /// Whether every trial that the status knows of is in view. Where it is not, a part of the view is older than another.
     pub fn is_complete(&self) -> bool {
+        self.unseen().is_empty()
+    }
+
+    /// The numbers of the trials that the status knows of and that were not looked for yet.
+    pub fn unseen(&self) -> std::ops::RangeInclusive<u32> {
         let seen = self
             .trials
             .last()
             .map_or(0, |t| t.number)
             .max(self.status.last_released)
             .max(self.vanished);
-        seen >= self.status.last_number
+        seen.saturating_add(1)..=self.status.last_number
     }
 
     /// Whether the study is over as far as its status tells. A trial that the status does not know of has opened it again, even if nothing else of that was recorded yet.
@@ -87,9 +96,16 @@ impl Snapshot {
         }
     }
 
+    /// How many trials run beside the one of that number.
+    pub fn running_beside(&self, number: u32) -> u32 {
+        let others = self.trials.iter().filter(|t| t.number != number);
+        u32::try_from(others.filter(|t| t.is_running()).count()).unwrap_or(u32::MAX)
+    }
+
     /// The highest number that was ever used, 0 where none was.
     pub fn last_number(&self) -> u32 {
-        self.trials.last().map_or(0, |t| t.number).max(self.status.last_number)
+        let last = self.trials.last().map_or(0, |t| t.number);
+        last.max(self.status.last_number).max(self.highest)
     }
 }
 
@@ -118,8 +134,8 @@ pub struct Trial {
     pub run_since: Option<Timestamp>,
     /// What its metrics file said, once it was read for the current attempt.
     pub metrics: Option<Result<Reading, MetricsError>>,
-    /// When its metrics file, which was not there, is looked for once more.
-    pub look_again_at: Option<Timestamp>,
+    /// When its metrics file was first looked for in vain, where it may have been written a moment before.
+    pub missed_at: Option<Timestamp>,
     /// All reports of a finished trial that gave several, each with its objective; for the results table.
     pub reports: Arc<[(f64, Report)]>,
 }
@@ -141,7 +157,7 @@ impl Trial {
         let is_new = status.attempt != self.status.attempt;
         if is_new {
             self.run = None;
-            self.look_again_at = None;
+            self.missed_at = None;
             self.reports = Default::default();
         }
         if is_new || status.phase.is_finished() {
@@ -149,6 +165,12 @@ impl Trial {
         }
         self.status = status;
         is_new
+    }
+
+    /// Whether it has an attempt that was started and whose outcome is not recorded.
+    pub fn is_running(&self) -> bool {
+        let is_seen = |run: &Run| run.attempt > self.status.attempt && run.state == RunState::Active;
+        !self.is_finished() && (self.status.phase == TrialPhase::Running || self.run.as_ref().is_some_and(is_seen))
     }
 
     /// Whether its outcome is recorded.

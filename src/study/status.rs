@@ -58,7 +58,7 @@ pub(super) fn status(study: &Study, snapshot: &Snapshot, standing: Standing<'_>)
         best: standing.ranking.best().and_then(|n| best(study, snapshot.trial(n)?)),
         top: top(snapshot, standing.ranking),
         results: snapshot
-            .written
+            .reported
             .map(|written| results(study, standing.ranking, written)),
         start_time: started,
         completion_time: completed,

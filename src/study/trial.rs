@@ -92,6 +92,7 @@ fn start(study: &Study, number: u32, last: u32) -> Step {
                 phase,
             },
             Requirement::NoRun { number, attempt },
+            Requirement::Room(number),
         ],
     }
 }
@@ -261,9 +262,17 @@ fn retried_or_failed(study: &Study, trial: &Trial, reason: &str, message: &str, 
     TrialStatus { failures, ..status }
 }
 
+/// How much later a metrics file is looked for a second time that was not there: some S3 servers show what was written a moment later.
+const LATE: SignedDuration = SignedDuration::from_secs(3);
+
+/// When a metrics file that was not there is looked for once more.
+pub(super) fn look_again_at(trial: &Trial) -> Option<Timestamp> {
+    trial.missed_at.map(|at| later(at, LATE))
+}
+
 /// Reads the metrics file; where it was not there, a while later.
 fn read_metrics(trial: &Trial, now: Timestamp) -> Option<Step> {
-    let is_due = trial.look_again_at.is_none_or(|at| at <= now);
+    let is_due = look_again_at(trial).is_none_or(|at| at <= now);
     is_due.then(|| Step {
         action: Action::ReadMetrics {
             number: trial.number,

@@ -53,6 +53,7 @@ impl Controller {
         let telemetry = Telemetry::new();
         let (context, news, publishing) = Context::new(client.clone(), connector, clock::now, telemetry.clone());
         let context = Arc::new(context);
+        world.holds(&program, &context);
         let name = match leasing {
             Leasing::Lapsed => format!("hyperstudy-{}", program.id),
             _ => "hyperstudy".to_owned(),

@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, Weak,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
+use hyperstudy::controller::context::Context;
 use serde_json::Value;
 
 use crate::{
@@ -36,6 +37,7 @@ pub struct World {
     /// The calls of its programs.
     pub calls: Calls,
     programs: Arc<AtomicU32>,
+    contexts: Arc<Mutex<Vec<(Program, Weak<Context>)>>>,
 }
 
 impl World {
@@ -55,12 +57,34 @@ impl World {
             dice,
             calls,
             programs: Arc::default(),
+            contexts: Arc::default(),
         }
     }
 
     /// A new program.
     pub fn program(&self) -> Program {
         Program::new(self.programs.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// What a controller holds can be looked at as long as it runs.
+    pub fn holds(&self, program: &Program, context: &Arc<Context>) {
+        let held = (program.clone(), Arc::downgrade(context));
+        self.contexts.lock().unwrap().push(held);
+    }
+
+    /// What each of the controllers that run and have the lease holds: of how many studies, and how much in all, in bytes as it would be written out.
+    pub fn held(&self) -> Vec<(usize, usize)> {
+        let contexts = self.contexts.lock().unwrap();
+        let running = contexts.iter().filter(|(program, _)| !program.end.is_cancelled());
+        let running = running.filter_map(|(_, context)| context.upgrade());
+        let running = running.filter(|context| context.holding.get().is_some());
+        running
+            .map(|context| {
+                let entries = context.cache.entries();
+                let sizes = entries.iter().map(|entry| format!("{:?}", entry.state()).len());
+                (entries.len(), sizes.sum())
+            })
+            .collect()
     }
 
     /// How many programs there were.

@@ -203,6 +203,8 @@ impl World {
                 self.rejected.push(reason.clone());
             }
             Action::Start { number, attempt } => {
+                let others = self.snapshot.running_beside(*number);
+                assert!(others < self.study.spec.parallelism, "{others} others run");
                 let before = self.trial(*number).status.clone();
                 let status = started(&self.study, *number, &before, *attempt, self.now);
                 let trial = self.trial(*number);
@@ -255,12 +257,15 @@ impl World {
                 self.released.insert(*number);
                 self.snapshot.trials.retain(|t| t.number != *number);
             }
-            Action::WriteResults { revision } => {
+            Action::WriteResults { revision, report } => {
                 self.results += 1;
                 self.snapshot.written = Some(Written {
                     revision: *revision,
                     at: self.now,
                 });
+                if *report {
+                    self.snapshot.reported = self.snapshot.written;
+                }
             }
             Action::RemoveStudyFolder => {
                 self.study_folder_removed = true;

@@ -85,6 +85,8 @@ pub struct State {
     pub failures: BTreeMap<Work, Failed>,
     /// The attempts that were asked to end, so that they are asked once.
     pub stopped: BTreeSet<(u32, u32)>,
+    /// The trials of which a Workflow is being created at this moment.
+    starting: BTreeSet<u32>,
     /// Whether what the study needs of its surroundings has to be looked at again at once.
     pub is_access_stale: bool,
     /// Whether it was announced to whoever attends to studies.
@@ -128,10 +130,14 @@ impl Entry {
 impl State {
     /// Takes a newer state of the study. What was compiled stays as long as the spec does.
     pub fn take_study(&mut self, record: StudyRecord, status: crate::api::StudyStatus) {
-        let old = self.record.as_ref();
-        if old.is_some_and(|old| record.version.is_older_than(&old.version)) {
+        if let Some(known) = &mut self.record
+            && record.version.is_older_than(&known.version)
+        {
+            // It was listed all the same.
+            known.epoch = known.epoch.max(record.epoch);
             return;
         }
+        let old = self.record.as_ref();
         let same = old.is_some_and(|old| old.is_compiled_as(&record));
         if !same {
             self.study = None;
@@ -143,6 +149,7 @@ impl State {
         }
         if self.snapshot.written.is_none() {
             self.snapshot.written = Written::recorded(&status);
+            self.snapshot.reported = self.snapshot.written;
         }
         self.snapshot.status = status;
         self.snapshot.generation = Some(record.identity.generation);
@@ -157,18 +164,21 @@ impl State {
             .trials
             .get(&number)
             .is_some_and(|known| known.is_confirmed && known.uid == uid);
-        let gone = match self.trials.get_mut(&number) {
+        let (begun, gone) = match self.trials.get_mut(&number) {
             Some(known) if version.is_older_than(&known.version) => {
                 known.epoch = known.epoch.max(epoch);
                 return;
             }
-            known => known.and_then(|k| k.gone),
+            Some(known) if known.uid == uid => (known.begun, known.gone),
+            _ => (None, None),
         };
+        self.snapshot.highest = self.snapshot.highest.max(number);
         let record = TrialRecord {
             uid,
             is_confirmed,
             is_held: super::record::has_finalizer(&object.metadata, super::TRIAL_FINALIZER),
             version,
+            begun,
             gone,
             epoch,
         };
@@ -283,6 +293,22 @@ impl State {
         new.into_iter().for_each(|number| self.find_run(number));
     }
 
+    /// Takes the room that a trial needs to run beside those that run, or are being started: false where `most` do. [`Self::started`] gives it back.
+    pub fn begins(&mut self, number: u32, most: u32) -> bool {
+        let others = self.snapshot.trials.iter().filter(|t| t.number != number);
+        let running = others.filter(|t| t.is_running() || self.starting.contains(&t.number));
+        let has_room = u32::try_from(running.count()).is_ok_and(|running| running < most);
+        if has_room {
+            self.starting.insert(number);
+        }
+        has_room
+    }
+
+    /// What became of a start shows from now on in the trial and its run.
+    pub fn started(&mut self, number: u32) {
+        self.starting.remove(&number);
+    }
+
     /// Forgets a Workflow. Whether it is gone for good shows when it is looked for.
     pub fn drop_workflow(&mut self, name: &str) {
         self.workflows.remove(name);
@@ -297,6 +323,12 @@ impl State {
             record.gone = Some(attempt);
         }
         self.find_run(number);
+    }
+
+    /// Whether a newer state of a Workflow was seen than the one of `version`.
+    pub fn has_newer(&self, workflow: &str, version: &Version) -> bool {
+        let known = self.workflows.get(workflow);
+        known.is_some_and(|known| version.is_older_than(&known.version))
     }
 
     /// Notes how a Workflow that was read stands.
@@ -316,14 +348,19 @@ impl State {
         }
     }
 
-    /// Notes that an attempt's metrics file is not there: it is looked for once more at `again`. Gives false where it has been already.
-    pub fn look_again(&mut self, number: u32, attempt: u32, again: Timestamp) -> bool {
+    /// Notes what an attempt's metrics file says, as it was read at `now`. One that is missed for the first time says nothing yet.
+    pub fn set_metrics_file(
+        &mut self,
+        number: u32,
+        attempt: u32,
+        reading: Result<Reading, MetricsError>,
+        now: Timestamp,
+    ) {
+        let is_missing = matches!(reading, Err(MetricsError::MetricsMissing(_)));
         match self.trial_mut(number).filter(|t| t.status.attempt == attempt) {
-            Some(trial) if trial.look_again_at.is_none() => {
-                trial.look_again_at = Some(again);
-                true
-            }
-            _ => false,
+            Some(trial) if is_missing && trial.missed_at.is_none() => trial.missed_at = Some(now),
+            Some(trial) => trial.metrics = Some(reading),
+            None => {}
         }
     }
 
@@ -389,6 +426,11 @@ impl State {
         self.record.is_none() && self.trials.is_empty() && self.busy.is_empty()
     }
 
+    /// Whether any Workflow of it is in view.
+    pub fn has_workflows(&self) -> bool {
+        !self.workflows.is_empty()
+    }
+
     /// Fills in what only the compiled study can say of its trials.
     pub fn set_study(&mut self, study: Result<Arc<Study>, String>) {
         if let Ok(study) = &study {
@@ -437,8 +479,15 @@ impl State {
             let state = self.workflow(number, attempt)?.run_state();
             Some(Run { attempt, state })
         };
+        let next = attempt.saturating_add(1);
         let run = match trial.status.phase {
-            TrialPhase::Pending => seen(attempt.saturating_add(1)),
+            TrialPhase::Pending => seen(next).or_else(|| {
+                let is_begun = self.trials.get(&number)?.begun == Some(next);
+                is_begun.then_some(Run {
+                    attempt: next,
+                    state: RunState::Active,
+                })
+            }),
             TrialPhase::Running => seen(attempt).or_else(|| {
                 let is_gone = self.trials.get(&number)?.gone == Some(attempt);
                 is_gone.then_some(Run {
@@ -450,6 +499,9 @@ impl State {
         };
         let record = run.as_ref().and_then(|run| self.workflow(number, run.attempt));
         let since = record.and_then(|record| record.running_since);
+        if let Some((run, record)) = run.as_ref().zip(self.trials.get_mut(&number)) {
+            record.begun = record.begun.max(Some(run.attempt));
+        }
         if let Some(trial) = self.trial_mut(number) {
             trial.run = run;
             trial.run_since = since;

@@ -3,13 +3,14 @@
 //! Events of the watches and the answers to our own writes go in by the same doors; the newer version of an object wins.
 
 mod entry;
+mod gone;
 mod record;
 
 pub use entry::{Entry, Look, State, StudyId, Work};
 pub use record::{STUDY_FINALIZER, StudyRecord, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord};
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -21,6 +22,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use tokio::sync::mpsc;
 
+use self::gone::Gone;
 use crate::{
     api::{HyperparameterStudy, HyperparameterTrial, RequestRef, StudyStatus, TrialPhase},
     study::Request,
@@ -45,35 +47,6 @@ struct Inner {
     requests: BTreeMap<Key, BTreeMap<String, RequestRecord>>,
     /// What was deleted lately: an answer or an event that comes late does not bring it back.
     gone: Gone,
-}
-
-/// How many deletions are remembered: far more than can happen while an answer or an event is on its way.
-const MOST_GONE: usize = 1000;
-
-/// The UIDs of what was deleted lately.
-#[derive(Debug, Default)]
-struct Gone {
-    /// Oldest first.
-    order: VecDeque<String>,
-    uids: BTreeSet<String>,
-}
-
-impl Gone {
-    fn insert(&mut self, uid: &str) {
-        if !self.uids.insert(uid.to_owned()) {
-            return;
-        }
-        self.order.push_back(uid.to_owned());
-        if self.order.len() > MOST_GONE
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.uids.remove(&oldest);
-        }
-    }
-
-    fn contains(&self, metadata: &ObjectMeta) -> bool {
-        metadata.uid.as_ref().is_some_and(|uid| self.uids.contains(uid))
-    }
 }
 
 /// Where a study is: its namespace and name.
@@ -241,22 +214,31 @@ impl Cache {
         });
     }
 
-    /// A study is gone.
+    /// A study is gone for good.
     pub fn drop_study(&self, metadata: &ObjectMeta) {
         let Some(identity) = record::identity(metadata) else {
             return;
         };
-        let key = Key {
+        self.inner().gone.insert(&identity.uid);
+        self.miss_study(&StudyId {
             namespace: identity.namespace,
             name: identity.name,
+            uid: identity.uid,
+        });
+    }
+
+    /// A study is not there, as far as an answer tells that may be of an old state: should it be there all the same, it is taken when it shows.
+    pub fn miss_study(&self, id: &StudyId) {
+        let key = Key {
+            namespace: id.namespace.clone(),
+            name: id.name.clone(),
         };
         let known = {
             let mut inner = self.inner();
-            if inner.names.get(&key) == Some(&identity.uid) {
+            if inner.names.get(&key) == Some(&id.uid) {
                 inner.names.remove(&key);
             }
-            inner.gone.insert(&identity.uid);
-            inner.entries.get(&key.of(&identity.uid)).cloned()
+            inner.entries.get(id).cloned()
         };
         if let Some(entry) = known {
             entry.note(|state| {
@@ -350,11 +332,12 @@ impl Cache {
     }
 
     fn drop_request(&self, key: &Key, name: &str) {
-        let is_known = self
-            .inner()
-            .requests
-            .get_mut(key)
-            .is_some_and(|r| r.remove(name).is_some());
+        let is_known = {
+            let mut inner = self.inner();
+            let is_known = inner.requests.get_mut(key).is_some_and(|r| r.remove(name).is_some());
+            inner.requests.retain(|_, requests| !requests.is_empty());
+            is_known
+        };
         if is_known {
             self.requests_changed(key);
         }
@@ -400,6 +383,18 @@ impl Cache {
         let known = self.inner().entries.get(id).cloned();
         if let Some(entry) = known {
             entry.note(note);
+            self.sweep(&entry);
+        }
+    }
+
+    /// Forgets what nobody attends to, as there was never more than a Workflow of it, once that is gone.
+    fn sweep(&self, entry: &Entry) {
+        let is_idle = {
+            let state = entry.state();
+            !state.is_announced && !state.has_workflows()
+        };
+        if is_idle {
+            self.forget(entry);
         }
     }
 
@@ -411,15 +406,10 @@ impl Cache {
                 .record
                 .as_ref()
                 .filter(|r| r.epoch < epoch && namespace.is_none_or(|n| n == r.identity.namespace));
-            let identity = old.map(|r| r.identity.clone());
+            let is_missing = old.is_some();
             drop(state);
-            if let Some(identity) = identity {
-                self.drop_study(&ObjectMeta {
-                    name: Some(identity.name),
-                    namespace: Some(identity.namespace),
-                    uid: Some(identity.uid),
-                    ..ObjectMeta::default()
-                });
+            if is_missing {
+                self.miss_study(&entry.id);
             }
         }
     }
@@ -441,6 +431,7 @@ impl Cache {
             })
             .collect()
         };
+        self.inner().requests.retain(|_, requests| !requests.is_empty());
         keys.iter().for_each(|key| self.requests_changed(key));
     }
 
@@ -448,6 +439,7 @@ impl Cache {
     pub fn workflows_listed(&self, namespace: Option<&str>, epoch: u64) {
         for entry in self.entries_in(namespace) {
             entry.note(|state| state.drop_workflows_before(epoch));
+            self.sweep(&entry);
         }
     }
 

@@ -111,6 +111,8 @@ pub struct TrialRecord {
     pub is_confirmed: bool,
     /// Whether it bears our finalizer.
     pub is_held: bool,
+    /// The last attempt of which a Workflow was seen.
+    pub begun: Option<u32>,
     /// The attempt whose Workflow is known to be gone.
     pub gone: Option<u32>,
     /// During which listing it was last seen.

@@ -246,6 +246,95 @@ fn an_answer_that_comes_late_brings_nothing_back() {
 }
 
 #[test]
+fn what_was_deleted_is_not_brought_back_by_news_that_come_late() {
+    let (cache, entry) = cache();
+    cache.drop_trial(&trial(1, 20, "Running", 1));
+    cache.take_trial(trial(1, 19, "Running", 1), 2);
+    assert!(entry.state().snapshot.trials.is_empty());
+    assert_eq!(entry.state().snapshot.last_number(), 1, "its number stays used");
+    let DeserializeGuard(Ok(object)) = study("one", 21) else {
+        panic!()
+    };
+    cache.drop_study(&object.metadata);
+    cache.take_study(study("one", 20), 2);
+    assert!(entry.state().record.is_none());
+}
+
+#[test]
+fn a_study_that_a_list_from_an_old_state_lacks_is_taken_when_it_shows() {
+    let (cache, entry) = cache();
+    let epoch = cache.begin_listing();
+    // From before its last change: it was listed all the same.
+    cache.take_study(study("one", 5), epoch);
+    cache.studies_listed(None, epoch);
+    assert!(entry.state().record.is_some());
+    // From before it was created.
+    let epoch = cache.begin_listing();
+    cache.studies_listed(None, epoch);
+    assert!(entry.state().record.is_none());
+    cache.take_study(study("one", 11), epoch);
+    assert!(cache.study(NAMESPACE, "s").unwrap().state().record.is_some());
+}
+
+#[test]
+fn a_workflow_that_outlives_its_study_leaves_nothing_behind() {
+    let (cache, _news) = Cache::new();
+    let seen = workflow("s-1-1", 3, "trial-1", &json!({}));
+    cache.take_workflow(&seen, 1);
+    assert_eq!(cache.entries().len(), 1, "its study may still show");
+    cache.drop_workflow(&seen);
+    assert!(cache.entries().is_empty());
+    cache.take_workflow(&seen, 1);
+    let epoch = cache.begin_listing();
+    cache.workflows_listed(None, epoch.saturating_add(1));
+    assert!(cache.entries().is_empty());
+}
+
+#[test]
+fn only_an_answer_confirms_a_trial() {
+    let (cache, entry) = cache();
+    let is_confirmed = || entry.state().trial_record(1).unwrap().is_confirmed;
+    cache.take_trial(trial(1, 20, "Running", 1), 1);
+    assert!(!is_confirmed());
+    let DeserializeGuard(Ok(answer)) = trial(1, 20, "Running", 1) else {
+        panic!()
+    };
+    cache.answered_trial(answer);
+    assert!(is_confirmed());
+    cache.take_trial(trial(1, 21, "Running", 1), 1);
+    assert!(is_confirmed());
+}
+
+#[test]
+fn an_attempt_whose_workflow_came_and_went_before_its_record_is_not_begun_again() {
+    let (cache, entry) = cache();
+    cache.take_trial(trial(1, 30, "Pending", 1), 1);
+    let seen = workflow("s-1-2", 31, "trial-1", &json!({}));
+    cache.take_workflow(&seen, 1);
+    cache.drop_workflow(&seen);
+    let second = Some(Run {
+        attempt: 2,
+        state: RunState::Active,
+    });
+    assert_eq!(run(&entry), second);
+    // Once that is recorded, it is looked for.
+    cache.take_trial(trial(1, 32, "Running", 2), 1);
+    assert_eq!(entry.state().looks(), [(1, 2, Look::Missing)]);
+}
+
+#[test]
+fn as_many_start_at_a_time_as_may_run() {
+    let (cache, entry) = cache();
+    cache.take_trial(trial(2, 20, "Pending", 0), 1);
+    cache.take_trial(trial(3, 21, "Pending", 0), 1);
+    assert!(!entry.state().begins(2, 1), "1 runs");
+    assert!(entry.state().begins(2, 2));
+    assert!(!entry.state().begins(3, 2), "1 runs, 2 is being started");
+    entry.state().started(2);
+    assert!(entry.state().begins(3, 2));
+}
+
+#[test]
 fn a_study_is_announced_once_there_is_something_to_be_seen() {
     let (cache, mut news) = Cache::new();
     cache.take_study(study("one", 1), 1);

@@ -30,6 +30,7 @@ use super::Obstacle;
 use crate::{
     api::{S3, SecretKey, Storage},
     storage::{Authorities, Endpoint, Location, Reach, Store, Trust, connector, has_system_authorities},
+    study::UNASKED,
 };
 
 /// A study's way to its files.
@@ -210,7 +211,7 @@ impl Connector {
                 let origin = format!("the template writes to {}, which", found.origin);
                 Err(other_bucket(&origin, &found.repository.bucket, output))
             }
-            Err(e) if e.reason == UNAVAILABLE => Err(e),
+            Err(e) if e.reason == UNASKED => Err(e),
             _ => Ok(()),
         }
     }
@@ -253,9 +254,6 @@ impl Connector {
         Ok(http.clone())
     }
 }
-
-/// The reason of an obstacle that goes by itself.
-const UNAVAILABLE: &str = "ApiServerUnavailable";
 
 fn obstacle(reason: &str, message: String) -> Obstacle {
     Obstacle {

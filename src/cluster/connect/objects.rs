@@ -103,7 +103,7 @@ impl Reader<'_> {
             ));
         }
         let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
-        let unavailable = |why: String| obstacle(super::UNAVAILABLE, format!("cannot read {}: {why}", what()));
+        let unavailable = |why: String| obstacle(crate::study::UNASKED, format!("cannot read {}: {why}", what()));
         match tokio::time::timeout(PATIENCE, api.get_opt(name)).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(obstacle(

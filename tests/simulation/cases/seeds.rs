@@ -133,8 +133,7 @@ pub fn variable(name: &str) -> Option<u64> {
 
 #[test]
 fn worlds_from_seeds() {
-    let usual = if cfg!(debug_assertions) { 40 } else { 2000 };
-    let tally = many(0..variable("HYPERSTUDY_WORLDS").unwrap_or(usual), false, one);
+    let tally = many(0..variable("HYPERSTUDY_WORLDS").unwrap_or(2000), false, one);
     assert_eq!(tally.failures, [], "HYPERSTUDY_SEED=<seed> make simulate shows one");
 }
 
@@ -165,8 +164,7 @@ fn simulate() {
 /// Whatever thread plays it, and whatever was played before: else a failure could not be looked at.
 #[test]
 fn a_seed_is_one_sequence_of_calls() {
-    let usual = if cfg!(debug_assertions) { 4 } else { 100 };
-    let tally = many(0..variable("HYPERSTUDY_WORLDS").unwrap_or(usual), false, |seed| {
+    let tally = many(0..variable("HYPERSTUDY_WORLDS").unwrap_or(100), false, |seed| {
         let plot = Plot::draw(seed);
         let (mut first, second) = (play(&plot, true), in_a_thread(|| play(&plot, true)).unwrap());
         let differs = first.trace.iter().zip(&second.trace).position(|(a, b)| a != b);

@@ -26,15 +26,14 @@ pub fn get(store: &Store, call: &Call) -> Result<Value, Refusal> {
     Ok(shown(&found.object, call.metadata_only))
 }
 
-/// One object as it was at a resourceVersion.
+/// One object as it was at a resourceVersion, or as it is where it was not there then: that something is not there is true of a single object
+/// whenever a server says so.
 pub fn get_at(store: &Store, call: &Call, revision: u64) -> Result<Value, Refusal> {
     let name = call.name.as_deref().unwrap_or_default();
     let at = key(call.kind, call.namespace.as_deref(), name);
     let newer = store.history.iter().find(|c| c.revision > revision && c.key == at);
-    let found = match newer {
-        Some(change) => change.before.clone(),
-        None => store.get(&at).map(|stored| stored.object.clone()),
-    };
+    let before = newer.and_then(|change| change.before.clone());
+    let found = before.or_else(|| store.get(&at).map(|stored| stored.object.clone()));
     let found = found.ok_or_else(|| Refusal::not_found(call.kind, name))?;
     Ok(shown(&found, call.metadata_only))
 }

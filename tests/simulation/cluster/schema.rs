@@ -1,9 +1,9 @@
 //! What the CustomResourceDefinitions of the two kinds do to their objects: unknown fields go, defaults come, rules refuse.
 
-use std::sync::OnceLock;
+use std::{cell::RefCell, collections::HashMap, sync::OnceLock};
 
 use hyperstudy::api::{FieldErrors, check, schema::crds};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::kinds::Kind;
 
@@ -124,13 +124,56 @@ fn walk(node: &'static Value, value: &mut Value) {
 
 /// Why an object may not be as it is, by the rules of its kind; `old` is what it replaces, and `status` whether that alone is written.
 pub fn wrong(kind: &Kind, old: Option<&Value>, new: &Value, status: bool) -> Option<String> {
-    let mut errors: FieldErrors = match (kind.kind, old) {
-        ("HyperparameterStudy" | "HyperparameterTrial", Some(old)) => check::check_update(old, new),
-        ("HyperparameterStudy", None) => check::check_study(new, check::Requirements::Cluster),
-        ("HyperparameterTrial", None) => check::check_trial(new),
-        _ => return None,
-    };
-    // What is not written stays as it is, good or bad.
-    errors.0.retain(|error| error.path.starts_with("status") == status);
+    match (kind.kind, old) {
+        ("HyperparameterStudy", None) => told(check::check_study(new, check::Requirements::Cluster)),
+        ("HyperparameterTrial", None) => told(check::check_trial(new)),
+        ("HyperparameterStudy" | "HyperparameterTrial", Some(old)) if status => wrong_status(old, new),
+        ("HyperparameterStudy" | "HyperparameterTrial", Some(old)) if old["spec"] == new["spec"] => {
+            unchanged(kind, new)
+        }
+        ("HyperparameterStudy" | "HyperparameterTrial", Some(old)) => {
+            told(without_status(check::check_update(old, new)))
+        }
+        _ => None,
+    }
+}
+
+fn told(errors: FieldErrors) -> Option<String> {
     (!errors.0.is_empty()).then(|| errors.to_string())
+}
+
+fn without_status(mut errors: FieldErrors) -> FieldErrors {
+    errors.0.retain(|error| !error.path.starts_with("status"));
+    errors
+}
+
+/// What is wrong with a status. What is not written, the rest, stays as it is, good or bad: no rule looks from there at the status.
+fn wrong_status(old: &Value, new: &Value) -> Option<String> {
+    let bare = |object: &Value| {
+        let fields = ["apiVersion", "kind", "metadata", "status"].map(|name| (name, &object[name]));
+        let mut bare: Value = fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect();
+        bare["spec"] = Value::Object(Map::new());
+        bare
+    };
+    let mut errors = check::check_update(&bare(old), &bare(new));
+    errors.0.retain(|error| error.path.starts_with("status"));
+    told(errors)
+}
+
+thread_local! {
+    static JUDGED: RefCell<HashMap<String, Option<String>>> = RefCell::default();
+}
+
+/// What is wrong with an object whose spec stays what it is: the same each time, and most writes are of this sort.
+fn unchanged(kind: &Kind, object: &Value) -> Option<String> {
+    let what = format!("{} {} {}", kind.kind, object["metadata"]["name"], object["spec"]);
+    let known = JUDGED.with_borrow(|judged| judged.get(&what).cloned());
+    known.unwrap_or_else(|| {
+        let wrong = told(without_status(check::check_update(object, object)));
+        JUDGED.with_borrow_mut(|judged| judged.insert(what, wrong.clone()));
+        wrong
+    })
 }

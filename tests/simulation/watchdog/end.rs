@@ -15,6 +15,9 @@ use super::{
     seen::{Seen, StudySeen, is_finished, owner, text},
 };
 
+/// How much a controller may hold of a study, and of each of its trials, in bytes as they would be written out.
+const STUDY_BYTES: usize = 20_000;
+const TRIAL_BYTES: usize = 2_500;
 /// Calls that a controller may make for each trial, and besides for each minute, whatever goes wrong.
 const CALLS_A_TRIAL: u32 = 60;
 const CALLS_A_MINUTE: u32 = 120;
@@ -88,6 +91,17 @@ pub fn check(world: &World, plot: &Plot, seen: &Seen<'_>, in_time: bool, finding
             format!("{} calls, where {most} would be many", world.calls.made()),
         );
     }
+    let there = |plural| world.cluster.all(plural).len();
+    let (studies, trials) = (there("hyperparameterstudies"), there("hyperparametertrials"));
+    for (entries, bytes) in world.held() {
+        // What people may ask about, and nothing of what is gone.
+        let most = STUDY_BYTES * studies + TRIAL_BYTES * trials;
+        if entries > studies + trials || bytes > most {
+            let what =
+                format!("a controller holds {entries} studies in {bytes} bytes, of {studies} and {trials} trials");
+            findings.add(at, Invariant::Sound, what);
+        }
+    }
     for key in foreign()
         .into_iter()
         .filter(|key| world.buckets.get(BUCKET, key).is_none())
@@ -124,10 +138,32 @@ fn left(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, findings: 
             .filter(|k| k.starts_with(&folder))
             .collect();
         // What a Workflow wrote while it was going is nobody's any more.
-        if !files.is_empty() && !late_writers(seen, study) {
+        if !files.is_empty() && !late_writers(seen, study) && !acted_on_the_dead(world, seen, uid, study) {
             wrong(format!("its files are not: {files:?}"));
         }
     }
+}
+
+/// Whether a second controller, which had no lease to act by, went on with a study while another one let it go.
+fn acted_on_the_dead(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen) -> bool {
+    let studies = world.cluster.history("hyperparameterstudies");
+    let mut own = studies.iter().filter(|c| c.object["metadata"]["uid"] == *uid);
+    let marked = own
+        .clone()
+        .find(|c| !c.object["metadata"]["deletionTimestamp"].is_null());
+    let (Some(marked), Some(released)) = (marked, own.find(|c| c.gone)) else {
+        return false;
+    };
+    let is_other = |by: u32, step: u64| by != 0 && by != released.by && step > marked.step;
+    let trials = world.cluster.history("hyperparametertrials");
+    let mut created = trials
+        .iter()
+        .filter(|c| c.before.is_none() && owner(&c.object, "HyperparameterStudy").as_deref() == Some(uid));
+    let folder = format!("runs/{}/", study.name);
+    let effects = world.buckets.effects();
+    let mut written = effects.iter().filter(|e| e.put.is_some() && e.key.starts_with(&folder));
+    !seen.plot.doubles.is_empty()
+        && (created.any(|c| is_other(c.by, c.step)) || written.any(|e| is_other(e.by, e.step)))
 }
 
 /// Whether a Workflow may have written after its trial was done with: one that was brought back to life, or whose deletion took its time.
