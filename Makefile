@@ -33,14 +33,14 @@ e2e:
 	cargo build --quiet
 	python3 tests/e2e/run.py $(SCENARIOS)
 
-## The simulation in full, optimized: 2,000 seeds, every fault at every call (docs/reliability.md).
+## The simulation alone: 2,000 seeds, every fault at every call (docs/reliability.md).
 simulation:
-	cargo test --release --test simulation
+	cargo test --test simulation
 
 ## The controller in simulated worlds from fresh seeds (docs/reliability.md): `make simulate SEEDS=10000`, `FROM=n` for where they begin; `make simulate SEED=n`
 ## shows one with its trace.
 simulate:
-	HYPERSTUDY_SEED=$(SEED) HYPERSTUDY_SEEDS=$(if $(filter command,$(firstword $(origin SEEDS))),$(SEEDS),10000) HYPERSTUDY_FROM=$(FROM) cargo test --release --test simulation -- --exact cases::seeds::simulate --ignored --nocapture
+	HYPERSTUDY_SEED=$(SEED) HYPERSTUDY_SEEDS=$(if $(filter command,$(firstword $(origin SEEDS))),$(SEEDS),10000) HYPERSTUDY_FROM=$(FROM) cargo test --test simulation -- --exact cases::seeds::simulate --ignored --nocapture
 
 ## Ten mistakes, planted one at a time: the simulation has to catch each. tests/simulation/bugs/README.md says what caught it; BUGS chooses some by
 ## the beginning of their names.
