@@ -20,13 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 # One place for all of them: what is built there is built by parts.
 COPY = ROOT / "target" / "planted"
-# For a quick build rather than a quick program: each patch is built once and runs for a minute or less.
-BUILD = [
-    "cargo", "test", "--release",
-    "--config", "profile.release.package.hyperstudy.opt-level=1",
-    "--config", "profile.release.package.hyperstudy.codegen-units=64",
-    "--test", "simulation", "--no-run",
-]
+BUILD = ["cargo", "test", "--test", "simulation", "--no-run"]
 SEEDS = "worlds_from_seeds"
 SINGLES = "every_fault_at_every_call"
 LONGEST = 1200
