@@ -37,7 +37,14 @@ pub struct World {
     /// The calls of its programs.
     pub calls: Calls,
     programs: Arc<AtomicU32>,
-    contexts: Arc<Mutex<Vec<(Program, Weak<Context>)>>>,
+    controllers: Arc<Mutex<Vec<Running>>>,
+}
+
+/// A controller, until it ends.
+#[derive(Clone, Debug)]
+struct Running {
+    program: Program,
+    context: Weak<Context>,
 }
 
 impl World {
@@ -57,7 +64,7 @@ impl World {
             dice,
             calls,
             programs: Arc::default(),
-            contexts: Arc::default(),
+            controllers: Arc::default(),
         }
     }
 
@@ -68,15 +75,18 @@ impl World {
 
     /// What a controller holds can be looked at as long as it runs.
     pub fn holds(&self, program: &Program, context: &Arc<Context>) {
-        let held = (program.clone(), Arc::downgrade(context));
-        self.contexts.lock().unwrap().push(held);
+        let running = Running {
+            program: program.clone(),
+            context: Arc::downgrade(context),
+        };
+        self.controllers.lock().unwrap().push(running);
     }
 
     /// What each of the controllers that run and have the lease holds: of how many studies, and how much in all, in bytes as it would be written out.
     pub fn held(&self) -> Vec<(usize, usize)> {
-        let contexts = self.contexts.lock().unwrap();
-        let running = contexts.iter().filter(|(program, _)| !program.end.is_cancelled());
-        let running = running.filter_map(|(_, context)| context.upgrade());
+        let controllers = self.controllers.lock().unwrap();
+        let running = controllers.iter().filter(|c| !c.program.end.is_cancelled());
+        let running = running.filter_map(|c| c.context.upgrade());
         let running = running.filter(|context| context.holding.get().is_some());
         running
             .map(|context| {
