@@ -426,11 +426,6 @@ impl State {
         self.record.is_none() && self.trials.is_empty() && self.busy.is_empty()
     }
 
-    /// Whether any Workflow of it is in view.
-    pub fn has_workflows(&self) -> bool {
-        !self.workflows.is_empty()
-    }
-
     /// Fills in what only the compiled study can say of its trials.
     pub fn set_study(&mut self, study: Result<Arc<Study>, String>) {
         if let Ok(study) = &study {

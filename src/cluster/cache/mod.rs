@@ -383,18 +383,6 @@ impl Cache {
         let known = self.inner().entries.get(id).cloned();
         if let Some(entry) = known {
             entry.note(note);
-            self.sweep(&entry);
-        }
-    }
-
-    /// Forgets what nobody attends to, as there was never more than a Workflow of it, once that is gone.
-    fn sweep(&self, entry: &Entry) {
-        let is_idle = {
-            let state = entry.state();
-            !state.is_announced && !state.has_workflows()
-        };
-        if is_idle {
-            self.forget(entry);
         }
     }
 
@@ -439,7 +427,6 @@ impl Cache {
     pub fn workflows_listed(&self, namespace: Option<&str>, epoch: u64) {
         for entry in self.entries_in(namespace) {
             entry.note(|state| state.drop_workflows_before(epoch));
-            self.sweep(&entry);
         }
     }
 

@@ -277,20 +277,6 @@ fn a_study_that_a_list_from_an_old_state_lacks_is_taken_when_it_shows() {
 }
 
 #[test]
-fn a_workflow_that_outlives_its_study_leaves_nothing_behind() {
-    let (cache, _news) = Cache::new();
-    let seen = workflow("s-1-1", 3, "trial-1", &json!({}));
-    cache.take_workflow(&seen, 1);
-    assert_eq!(cache.entries().len(), 1, "its study may still show");
-    cache.drop_workflow(&seen);
-    assert!(cache.entries().is_empty());
-    cache.take_workflow(&seen, 1);
-    let epoch = cache.begin_listing();
-    cache.workflows_listed(None, epoch.saturating_add(1));
-    assert!(cache.entries().is_empty());
-}
-
-#[test]
 fn only_an_answer_confirms_a_trial() {
     let (cache, entry) = cache();
     let is_confirmed = || entry.state().trial_record(1).unwrap().is_confirmed;
