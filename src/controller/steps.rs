@@ -128,7 +128,8 @@ async fn apply_to_study(
                 entry.clone(),
                 study.clone(),
                 access.clone(),
-                (revision, report),
+                revision,
+                report,
             );
             context.begin(entry, Work::Results, task);
         }
@@ -360,7 +361,8 @@ async fn write_results(
     entry: Arc<Entry>,
     study: Arc<Study>,
     access: Arc<Access>,
-    (revision, with_report): (u64, bool),
+    revision: u64,
+    with_report: bool,
 ) -> Result<(), Trouble> {
     let (store, folder) = (store(&access)?, folder(&study)?);
     if !entry.state().knows_reports {

@@ -48,7 +48,7 @@ impl TrialWork {
         };
         let name = self.name();
         match step.action {
-            Action::Start { attempt, .. } => self.start(&step, trial, &record, attempt).await,
+            Action::Start { attempt, .. } => self.start(&step, trial, record, attempt).await,
             Action::Stop { attempt, .. } => self.stop(attempt).await,
             Action::ReadMetrics { attempt, .. } => self.read_metrics(&trial, attempt).await,
             Action::Record { status, .. } => self.record(&record.version, *status).await,
@@ -107,20 +107,15 @@ impl TrialWork {
     }
 
     /// Empties the folder and creates the attempt's Workflow, then records it.
-    async fn start(&self, step: &Step, mut trial: Trial, record: &TrialRecord, attempt: u32) -> Result<(), Trouble> {
+    async fn start(&self, step: &Step, mut trial: Trial, mut record: TrialRecord, attempt: u32) -> Result<(), Trouble> {
         let Some(template) = &self.access.template else {
             return Ok(());
         };
         if !record.is_confirmed {
             // What a watch shows may be long over: before a folder is emptied, the trial itself is asked for.
-            match self.context.writer.trial(self.namespace(), &self.name()).await? {
-                Some(found) if found.metadata.uid.as_ref() == Some(&record.uid) => self.take(found),
-                _ => self.entry.note(|state| state.drop_trial(self.number)),
-            }
-            return Ok(());
+            return self.ask(&record).await;
         }
         let (store, folder) = (self.store()?, self.folder()?);
-        let mut version = record.version.clone();
         let name = self.study.run_name(self.number, attempt);
         let telemetry = &self.context.telemetry;
         let is_empty = telemetry.storage("list", store.is_empty(&folder)).await?;
@@ -128,18 +123,15 @@ impl TrialWork {
         if !is_empty {
             // What is there may be this very attempt's: then the Workflow exists although nobody here has seen it yet.
             if let Some(found) = self.context.writer.workflow(self.namespace(), &name).await? {
-                return Ok(self.found(&name, record, &found)?);
+                return Ok(self.found(&name, &record, &found)?);
             }
             // Or its outcome's, which others have recorded since, while storage took its time.
-            match self.context.writer.trial(self.namespace(), &self.name()).await? {
-                Some(found) => self.take(found),
-                None => self.entry.note(|state| state.drop_trial(self.number)),
-            }
+            self.ask(&record).await?;
             self.context.may_act()?;
-            let Some((newest, record)) = self.observe(step) else {
+            let Some(newest) = self.observe(step).filter(|(_, record)| record.is_confirmed) else {
                 return Ok(());
             };
-            (trial, version) = (newest, record.version);
+            (trial, record) = newest;
             let left = telemetry.storage("empty_folder", store.empty_folder(&folder)).await?;
             let metrics = folder.join(self.study.spec.trial.metrics.file());
             let metrics = metrics.map_err(|_| StorageError::BadName { at: folder.to_string() })?;
@@ -147,7 +139,7 @@ impl TrialWork {
             if stale != trial.status.stale_metrics {
                 // Recorded before anything runs, so that the old file is never taken for a new one.
                 trial.status.stale_metrics = stale;
-                version = self.write(&version, &trial.status).await?;
+                record.version = self.write(&record.version, &trial.status).await?;
             }
         }
         let owner = Owner {
@@ -155,20 +147,25 @@ impl TrialWork {
             uid: record.uid.clone(),
         };
         self.context.may_act()?;
-        if self.observe(step).is_none() {
-            // While storage was looked at, somebody has suspended the study, or stopped the trial.
+        if !self.entry.state().begins(self.number, &self.study, step) {
+            // While storage was looked at, somebody has suspended the study, or stopped the trial, or another one has taken the last room.
             return Ok(());
         }
-        if !self.entry.state().begins(self.number, self.study.spec.parallelism) {
-            // Another start is under way, and fewer may run than there are.
-            return Err(CallError::Conflict.into());
-        }
-        let created = self.create_workflow(template, &trial, attempt, &owner, record).await;
-        self.entry.state().started(self.number);
+        let created = self.create_workflow(template, &trial, attempt, &owner, &record).await;
+        self.entry.note(|state| state.started(self.number));
         created?;
         let now = (self.context.clock)();
         let status = study::started(&self.study, self.number, &trial.status, attempt, now);
-        self.write(&version, &status).await.map(|_| ())
+        self.write(&record.version, &status).await.map(|_| ())
+    }
+
+    /// Asks for the trial itself: either it is still the one that was seen, and what is new of it is taken, or it is gone.
+    async fn ask(&self, record: &TrialRecord) -> Result<(), Trouble> {
+        match self.context.writer.trial(self.namespace(), &self.name()).await? {
+            Some(found) if found.metadata.uid.as_ref() == Some(&record.uid) => self.take(found),
+            _ => self.entry.note(|state| state.drop_trial(self.number)),
+        }
+        Ok(())
     }
 
     /// Creates an attempt's Workflow, or finds the one that was created before.

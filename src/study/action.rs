@@ -144,7 +144,7 @@ pub enum Requirement {
         /// The attempt.
         attempt: u32,
     },
-    /// Fewer trials run beside this one than may.
+    /// Fewer trials run, or are being started, beside this one than may.
     Room(u32),
     /// The trial's outcome is recorded.
     Finished(u32),

@@ -63,15 +63,17 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let wish = Wish { ending, may_start, now };
     let unfinished = || snapshot.trials.iter().filter(|t| !t.is_finished());
     let mut room = study.spec.parallelism.saturating_sub(snapshot.running_beside(0));
-    // Fewer may run than when they were created: then some wait.
-    let mut has_room = |step: &Step| {
-        let is_start = matches!(step.action, Action::Start { .. });
-        let has_room = !is_start || room > 0;
-        room = room.saturating_sub(u32::from(is_start));
+    // Fewer may run than when they were created: then some wait. What is being started has its room.
+    let has_room = |step: &Step| {
+        let Action::Start { number, .. } = step.action else {
+            return true;
+        };
+        let has_room = room > 0 && !snapshot.starting.contains(&number);
+        room = room.saturating_sub(u32::from(has_room));
         has_room
     };
     let trial_steps = unfinished().filter_map(|t| trial::step(study, t, wish));
-    let trial_steps: Vec<Step> = trial_steps.filter(&mut has_room).collect();
+    let trial_steps: Vec<Step> = trial_steps.filter(has_room).collect();
     let awaits_metrics = trial_steps
         .iter()
         .any(|s| matches!(s.action, Action::ReadMetrics { .. }));
@@ -91,10 +93,8 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     let is_degraded = gives_up_at.is_some_and(|at| at <= now);
     let is_quiet = unfinished().next().is_none();
     // Once over, it stays so while storage catches up with what a person changed.
-    let is_over = ending.is_some()
-        && is_quiet
-        && (was_over || snapshot.is_complete())
-        && (was_over || !is_pending || is_degraded);
+    let may_end = snapshot.is_complete() && (!is_pending || is_degraded);
+    let is_over = ending.is_some() && is_quiet && (was_over || may_end);
     let standing = status::Standing {
         ending,
         ranking: &ranking,

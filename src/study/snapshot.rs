@@ -1,6 +1,6 @@
 //! What was observed of a study, at one moment or, where caches lag, at several.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub status: StudyStatus,
     /// The trials that exist, by ascending number.
     pub trials: Vec<Trial>,
+    /// The numbers of those of which a run is being started at this moment.
+    pub starting: BTreeSet<u32>,
     /// The requests that are neither admitted nor rejected, oldest first.
     pub requests: Vec<Request>,
     /// Whose the study's folder is.
@@ -48,6 +50,9 @@ pub struct Snapshot {
     pub memory: Memory,
 }
 
+/// How many trials are looked for at most: far more than can be on their way into a view.
+const MOST_UNSEEN: u32 = 1000;
+
 /// How the Workflow that owns a study stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Owner {
@@ -72,14 +77,16 @@ impl Snapshot {
         self.unseen().is_empty()
     }
 
-    /// The numbers of the trials that the status knows of and that were not looked for yet.
+    /// The numbers of the trials that the status knows of and that were not looked for yet: the last thousand at most, whatever somebody has
+    /// written into the status.
     pub fn unseen(&self) -> std::ops::RangeInclusive<u32> {
         let seen = self
             .trials
             .last()
             .map_or(0, |t| t.number)
             .max(self.status.last_released)
-            .max(self.vanished);
+            .max(self.vanished)
+            .max(self.status.last_number.saturating_sub(MOST_UNSEEN));
         seen.saturating_add(1)..=self.status.last_number
     }
 
@@ -96,10 +103,12 @@ impl Snapshot {
         }
     }
 
-    /// How many trials run beside the one of that number.
+    /// How many trials run, or are being started, beside the one of that number.
     pub fn running_beside(&self, number: u32) -> u32 {
-        let others = self.trials.iter().filter(|t| t.number != number);
-        u32::try_from(others.filter(|t| t.is_running()).count()).unwrap_or(u32::MAX)
+        let running = self.trials.iter().filter(|t| t.is_running()).map(|t| t.number);
+        let running = running.filter(|n| !self.starting.contains(n));
+        let all = running.chain(self.starting.iter().copied());
+        u32::try_from(all.filter(|n| *n != number).count()).unwrap_or(u32::MAX)
     }
 
     /// The highest number that was ever used, 0 where none was.
@@ -297,6 +306,35 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+
+    #[test]
+    fn the_last_thousand_are_looked_for_whatever_the_status_says() {
+        let mut snapshot = Snapshot::default();
+        snapshot.status.last_number = u32::MAX;
+        assert_eq!(snapshot.unseen(), u32::MAX - 999..=u32::MAX);
+        snapshot.vanished = u32::MAX;
+        assert!(snapshot.is_complete());
+    }
+
+    #[test]
+    fn what_is_being_started_counts_as_running_once() {
+        let numbered = |number| Trial {
+            number,
+            ..Trial::default()
+        };
+        let mut snapshot = Snapshot {
+            trials: vec![numbered(1), numbered(2)],
+            ..Snapshot::default()
+        };
+        assert_eq!(snapshot.running_beside(2), 0);
+        snapshot.starting = [1].into();
+        assert_eq!((snapshot.running_beside(1), snapshot.running_beside(2)), (0, 1));
+        snapshot.trials[0].status.phase = TrialPhase::Running;
+        assert_eq!(snapshot.running_beside(2), 1);
+        // Out of view for a moment, but under way.
+        snapshot.trials.remove(0);
+        assert_eq!(snapshot.running_beside(2), 1);
+    }
 
     #[test]
     fn storage_is_tried_less_often_until_it_works() {

@@ -8,12 +8,14 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::record::{StudyRecord, TrialRecord, Version, WorkflowRecord};
+use super::{
+    record::{StudyRecord, TrialRecord, Version, WorkflowRecord},
+    runs::number_of,
+};
 use crate::{
-    api::{HyperparameterTrial, TrialPhase},
+    api::HyperparameterTrial,
     metrics::{MetricsError, Reading, Report},
-    study::{Folder, Memory, Run, RunState, Snapshot, Study, Trial, Written},
-    workflow::Seen,
+    study::{Folder, Memory, Snapshot, Study, Trial, Written},
 };
 
 /// What is being done for a study, so that it is not begun a second time before it has ended.
@@ -85,8 +87,6 @@ pub struct State {
     pub failures: BTreeMap<Work, Failed>,
     /// The attempts that were asked to end, so that they are asked once.
     pub stopped: BTreeSet<(u32, u32)>,
-    /// The trials of which a Workflow is being created at this moment.
-    starting: BTreeSet<u32>,
     /// Whether what the study needs of its surroundings has to be looked at again at once.
     pub is_access_stale: bool,
     /// Whether it was announced to whoever attends to studies.
@@ -95,9 +95,9 @@ pub struct State {
     pub is_forgotten: bool,
     /// Whether what trials reported before this program began is known.
     pub knows_reports: bool,
-    id: StudyId,
-    trials: BTreeMap<u32, TrialRecord>,
-    workflows: BTreeMap<String, WorkflowRecord>,
+    pub(super) id: StudyId,
+    pub(super) trials: BTreeMap<u32, TrialRecord>,
+    pub(super) workflows: BTreeMap<String, WorkflowRecord>,
 }
 
 impl Entry {
@@ -257,90 +257,6 @@ impl State {
         self.snapshot.refusal = first.map(|(_, why)| why.clone());
     }
 
-    /// Takes a newer state of a Workflow.
-    pub fn take_workflow(&mut self, name: String, record: WorkflowRecord) {
-        let Some(number) = number_of(&name) else { return };
-        if self.snapshot.trial(number).is_some_and(Trial::is_finished) {
-            return;
-        }
-        let known = self.workflows.get_mut(&name);
-        if let Some(known) = known {
-            known.epoch = known.epoch.max(record.epoch);
-            if record.version.is_older_than(&known.version) {
-                return;
-            }
-            let state = known.state.take();
-            *known = WorkflowRecord {
-                state: record.state.or(state.filter(|_| record.seen == known.seen)),
-                running_since: known.running_since,
-                ..record
-            };
-        } else {
-            self.workflows.insert(name, record);
-        }
-        self.find_run(number);
-    }
-
-    /// Notes since when what runs was seen to run.
-    pub fn note_running(&mut self, now: Timestamp) {
-        let mut new = Vec::new();
-        for (name, record) in &mut self.workflows {
-            if record.is_running && record.running_since.is_none() {
-                record.running_since = Some(now);
-                new.extend(number_of(name));
-            }
-        }
-        new.into_iter().for_each(|number| self.find_run(number));
-    }
-
-    /// Takes the room that a trial needs to run beside those that run, or are being started: false where `most` do. [`Self::started`] gives it back.
-    pub fn begins(&mut self, number: u32, most: u32) -> bool {
-        let others = self.snapshot.trials.iter().filter(|t| t.number != number);
-        let running = others.filter(|t| t.is_running() || self.starting.contains(&t.number));
-        let has_room = u32::try_from(running.count()).is_ok_and(|running| running < most);
-        if has_room {
-            self.starting.insert(number);
-        }
-        has_room
-    }
-
-    /// What became of a start shows from now on in the trial and its run.
-    pub fn started(&mut self, number: u32) {
-        self.starting.remove(&number);
-    }
-
-    /// Forgets a Workflow. Whether it is gone for good shows when it is looked for.
-    pub fn drop_workflow(&mut self, name: &str) {
-        self.workflows.remove(name);
-        if let Some(number) = number_of(name) {
-            self.find_run(number);
-        }
-    }
-
-    /// Notes that the Workflow of an attempt is not there any more.
-    pub fn set_gone(&mut self, number: u32, attempt: u32) {
-        if let Some(record) = self.trials.get_mut(&number) {
-            record.gone = Some(attempt);
-        }
-        self.find_run(number);
-    }
-
-    /// Whether a newer state of a Workflow was seen than the one of `version`.
-    pub fn has_newer(&self, workflow: &str, version: &Version) -> bool {
-        let known = self.workflows.get(workflow);
-        known.is_some_and(|known| version.is_older_than(&known.version))
-    }
-
-    /// Notes how a Workflow that was read stands.
-    pub fn set_run_state(&mut self, workflow: &str, state: RunState) {
-        if let Some(record) = self.workflows.get_mut(workflow) {
-            record.state = Some(state);
-        }
-        if let Some(number) = number_of(workflow) {
-            self.find_run(number);
-        }
-    }
-
     /// Notes what an attempt's metrics say, if that is still the last one.
     pub fn set_metrics(&mut self, number: u32, attempt: u32, reading: Result<Reading, MetricsError>) {
         if let Some(trial) = self.trial_mut(number).filter(|t| t.status.attempt == attempt) {
@@ -383,7 +299,7 @@ impl State {
         self.knows_reports = true;
     }
 
-    fn trial_mut(&mut self, number: u32) -> Option<&mut Trial> {
+    pub(super) fn trial_mut(&mut self, number: u32) -> Option<&mut Trial> {
         let index = self.snapshot.trials.binary_search_by_key(&number, |t| t.number).ok()?;
         self.snapshot.trials.get_mut(index)
     }
@@ -393,14 +309,6 @@ impl State {
         let old = self.trials.iter().filter(|(_, r)| r.epoch < epoch);
         for number in old.map(|(n, _)| *n).collect::<Vec<_>>() {
             self.drop_trial(number);
-        }
-    }
-
-    /// The same for Workflows.
-    pub fn drop_workflows_before(&mut self, epoch: u64) {
-        let old = self.workflows.iter().filter(|(_, r)| r.epoch < epoch);
-        for name in old.map(|(n, _)| n.clone()).collect::<Vec<_>>() {
-            self.drop_workflow(&name);
         }
     }
 
@@ -435,84 +343,4 @@ impl State {
         }
         self.study = Some(study);
     }
-
-    /// The Workflows that have to be looked at before a plan can go on.
-    pub fn looks(&self) -> Vec<(u32, u32, Look)> {
-        let look = |trial: &Trial| {
-            let attempt = trial.status.attempt;
-            let running = trial.status.phase == TrialPhase::Running;
-            match &trial.run {
-                None if running => Some((trial.number, attempt, Look::Missing)),
-                Some(Run {
-                    attempt,
-                    state: RunState::Active,
-                }) => {
-                    let record = self.workflow(trial.number, *attempt)?;
-                    let open = record.seen == Seen::Unsuccessful && record.state.is_none();
-                    open.then_some((trial.number, *attempt, Look::Ended))
-                }
-                _ => None,
-            }
-        };
-        let open = |t: &&Trial| !t.is_finished() && !self.busy.contains(&Work::Trial(t.number));
-        self.snapshot.trials.iter().filter(open).filter_map(look).collect()
-    }
-
-    /// The Workflow of an attempt, where it is in view and the trial's own.
-    fn workflow(&self, number: u32, attempt: u32) -> Option<&WorkflowRecord> {
-        let record = self.workflows.get(&format!("{}-{number}-{attempt}", self.id.name))?;
-        (record.owner == self.trials.get(&number)?.uid).then_some(record)
-    }
-
-    /// Finds what runs for a trial: the recorded attempt's Workflow, or the next one's, started just before that could be recorded.
-    fn find_run(&mut self, number: u32) {
-        let Some(trial) = self.snapshot.trial(number) else {
-            return;
-        };
-        let attempt = trial.status.attempt;
-        let seen = |attempt: u32| {
-            let state = self.workflow(number, attempt)?.run_state();
-            Some(Run { attempt, state })
-        };
-        let next = attempt.saturating_add(1);
-        let run = match trial.status.phase {
-            TrialPhase::Pending => seen(next).or_else(|| {
-                let is_begun = self.trials.get(&number)?.begun == Some(next);
-                is_begun.then_some(Run {
-                    attempt: next,
-                    state: RunState::Active,
-                })
-            }),
-            TrialPhase::Running => seen(attempt).or_else(|| {
-                let is_gone = self.trials.get(&number)?.gone == Some(attempt);
-                is_gone.then_some(Run {
-                    attempt,
-                    state: RunState::Gone,
-                })
-            }),
-            _ => None,
-        };
-        let record = run.as_ref().and_then(|run| self.workflow(number, run.attempt));
-        let since = record.and_then(|record| record.running_since);
-        if let Some((run, record)) = run.as_ref().zip(self.trials.get_mut(&number)) {
-            record.begun = record.begun.max(Some(run.attempt));
-        }
-        if let Some(trial) = self.trial_mut(number) {
-            trial.run = run;
-            trial.run_since = since;
-        }
-    }
-
-    /// Finds what runs for every trial, once the study's name is known.
-    pub fn find_runs(&mut self) {
-        let open = self.snapshot.trials.iter().filter(|t| !t.is_finished());
-        for number in open.map(|t| t.number).collect::<Vec<_>>() {
-            self.find_run(number);
-        }
-    }
-}
-
-/// The number in a Workflow's name, `<study>-<number>-<attempt>`.
-fn number_of(workflow: &str) -> Option<u32> {
-    workflow.rsplit('-').nth(1)?.parse().ok()
 }

@@ -5,6 +5,7 @@
 mod entry;
 mod gone;
 mod record;
+mod runs;
 
 pub use entry::{Entry, Look, State, StudyId, Work};
 pub use record::{STUDY_FINALIZER, StudyRecord, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord};

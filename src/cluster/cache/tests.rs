@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    api::StudySpec,
     metrics::Reading,
-    study::{Run, RunState},
+    study::{Action, Requirement, Run, RunState, Step, Study},
 };
 
 const NAMESPACE: &str = "lab";
@@ -313,11 +314,24 @@ fn as_many_start_at_a_time_as_may_run() {
     let (cache, entry) = cache();
     cache.take_trial(trial(2, 20, "Pending", 0), 1);
     cache.take_trial(trial(3, 21, "Pending", 0), 1);
-    assert!(!entry.state().begins(2, 1), "1 runs");
-    assert!(entry.state().begins(2, 2));
-    assert!(!entry.state().begins(3, 2), "1 runs, 2 is being started");
+    let record = entry.state().record.clone().unwrap();
+    let begins = |number, parallelism| {
+        let spec = StudySpec {
+            parallelism,
+            ..record.spec.clone().unwrap()
+        };
+        let study = Study::compile(record.identity.clone(), spec, &[]).unwrap();
+        let step = Step {
+            action: Action::Start { number, attempt: 1 },
+            requires: vec![Requirement::Room(number)],
+        };
+        entry.state().begins(number, &study, &step)
+    };
+    assert!(!begins(2, 1), "1 runs");
+    assert!(begins(2, 2));
+    assert!(!begins(3, 2), "1 runs, 2 is being started");
     entry.state().started(2);
-    assert!(entry.state().begins(3, 2));
+    assert!(begins(3, 2));
 }
 
 #[test]

@@ -43,8 +43,8 @@ pub fn panics() -> Vec<String> {
     PANICS.take()
 }
 
-/// Whether every study is over, or gone with everything that was its own, and no trial is open or waits to be let go: where an event got lost,
-/// that takes until the next full listing.
+/// Whether every study is over, or gone with everything that was its own, no trial is open or waits to be let go, and no controller holds what is
+/// gone: where an event got lost, that takes until the next full listing.
 pub fn is_over(world: &World, plot: &Plot) -> bool {
     let over = |name: &String| match world.cluster.get("hyperparameterstudies", NAMESPACE, name) {
         Some(study) => {
@@ -60,7 +60,16 @@ pub fn is_over(world: &World, plot: &Plot) -> bool {
     let is_open = |t: &Value| {
         !t["spec"]["number"].is_null() && (!is_finished(t) || !t["metadata"]["deletionTimestamp"].is_null())
     };
-    plot.names().iter().all(over) && !world.cluster.all("hyperparametertrials").iter().any(is_open)
+    plot.names().iter().all(over)
+        && !world.cluster.all("hyperparametertrials").iter().any(is_open)
+        && holds_no_more(world)
+}
+
+/// Whether no controller holds more studies than people may ask about.
+fn holds_no_more(world: &World) -> bool {
+    let there = |plural| world.cluster.all(plural).len();
+    let there = there("hyperparameterstudies") + there("hyperparametertrials");
+    world.held().iter().all(|(entries, _)| *entries <= there)
 }
 
 /// How many trials there ever were.
@@ -138,7 +147,7 @@ fn left(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, findings: 
             .filter(|k| k.starts_with(&folder))
             .collect();
         // What a Workflow wrote while it was going is nobody's any more.
-        if !files.is_empty() && !late_writers(seen, study) && !acted_on_the_dead(world, seen, uid, study) {
+        if !files.is_empty() && !late_writers(seen) && !acted_on_the_dead(world, seen, uid, study) {
             wrong(format!("its files are not: {files:?}"));
         }
     }
@@ -167,8 +176,7 @@ fn acted_on_the_dead(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySee
 }
 
 /// Whether a Workflow may have written after its trial was done with: one that was brought back to life, or whose deletion took its time.
-fn late_writers(seen: &Seen<'_>, study: &StudySeen) -> bool {
-    let _ = study;
+fn late_writers(seen: &Seen<'_>) -> bool {
     seen.plot.acts.iter().any(|(_, act)| act.revives())
 }
 
