@@ -80,14 +80,15 @@ impl Snapshot {
     /// The numbers of the trials that the status knows of and that were not looked for yet: the last thousand at most, whatever somebody has
     /// written into the status.
     pub fn unseen(&self) -> std::ops::RangeInclusive<u32> {
+        let last = self.status.last_number.min(u32::MAX - 1);
         let seen = self
             .trials
             .last()
             .map_or(0, |t| t.number)
             .max(self.status.last_released)
             .max(self.vanished)
-            .max(self.status.last_number.saturating_sub(MOST_UNSEEN));
-        seen.saturating_add(1)..=self.status.last_number
+            .max(last.saturating_sub(MOST_UNSEEN));
+        seen.saturating_add(1)..=last
     }
 
     /// Whether the study is over as far as its status tells. A trial that the status does not know of has opened it again, even if nothing else of that was recorded yet.
@@ -311,7 +312,7 @@ mod tests {
     fn the_last_thousand_are_looked_for_whatever_the_status_says() {
         let mut snapshot = Snapshot::default();
         snapshot.status.last_number = u32::MAX;
-        assert_eq!(snapshot.unseen(), u32::MAX - 999..=u32::MAX);
+        assert_eq!(snapshot.unseen(), u32::MAX - 1000..=u32::MAX - 1);
         snapshot.vanished = u32::MAX;
         assert!(snapshot.is_complete());
     }
