@@ -112,6 +112,13 @@ def preempted(case):
     case.template()
     study = case.study([0.5], mode='trial.attempt == 1 ? "slow" : "ok"')
     workflow = case.running(study)
+
+    def is_seen():
+        nodes = case.workflows(study)[workflow].get("status", {}).get("nodes", {})
+        return any(node["phase"] == "Running" for node in nodes.values())
+
+    # Argo makes another pod by itself for one that goes before it has seen it run.
+    case.until("Argo has seen the pod run", is_seen)
     for pod in case.api.list("pod", f"workflows.argoproj.io/workflow={workflow}"):
         case.api.evict(pod["metadata"]["name"])
     case.finished(study)
