@@ -72,15 +72,15 @@ impl Snapshot {
         self.trials.get(index)
     }
 
-    /// Whether every trial that the status knows of is in view. Where it is not, a part of the view is older than another.
+    /// Whether every trial of which anything is known is in view. Where it is not, a part of the view is older than another.
     pub fn is_complete(&self) -> bool {
         self.unseen().is_empty()
     }
 
-    /// The numbers of the trials that the status knows of and that were not looked for yet: the last thousand at most, whatever somebody has
-    /// written into the status.
+    /// The numbers of the trials that the status knows of, or that were seen here once, and that were not looked for yet: the last thousand at
+    /// most, whatever somebody has written into the status.
     pub fn unseen(&self) -> std::ops::RangeInclusive<u32> {
-        let last = self.status.last_number.min(u32::MAX - 1);
+        let last = self.last_number().min(u32::MAX - 1);
         let seen = self
             .trials
             .last()

@@ -262,6 +262,24 @@ fn what_was_deleted_is_not_brought_back_by_news_that_come_late() {
 }
 
 #[test]
+fn a_trial_that_a_list_from_an_old_state_lacks_is_missed() {
+    let (cache, entry) = cache();
+    cache.take_trial(trial(2, 20, "Running", 1), 1);
+    let is_complete = || entry.state().snapshot.is_complete();
+    assert!(is_complete());
+    let epoch = cache.begin_listing() + 1;
+    cache.take_trial(trial(1, 11, "Running", 1), epoch);
+    cache.trials_listed(None, epoch);
+    // The study's status need not know of it yet: another one must not take its place.
+    assert!(!is_complete());
+    cache.answered_trial(trial(2, 20, "Running", 1).0.unwrap());
+    assert!(is_complete());
+    // What an event says is gone is gone.
+    cache.drop_trial(&trial(2, 21, "Running", 1));
+    assert!(is_complete());
+}
+
+#[test]
 fn a_study_that_a_list_from_an_old_state_lacks_is_taken_when_it_shows() {
     let (cache, entry) = cache();
     let epoch = cache.begin_listing();
