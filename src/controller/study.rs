@@ -157,6 +157,10 @@ async fn write_status(
             later(now, wait)
         }
         Err(error) => {
+            if matches!(error, CallError::Conflict) {
+                // Its news are late, or lost: the next try is made on what it is.
+                let _ = steps::is_as_seen(context, entry, identity.generation, identity.deleting).await;
+            }
             let wait = context.noted(entry, Work::Status, Err(Trouble::Call(error)))?;
             later(now, wait)
         }

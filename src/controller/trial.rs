@@ -111,10 +111,6 @@ impl TrialWork {
         let Some(template) = &self.access.template else {
             return Ok(());
         };
-        if !record.is_confirmed {
-            // What a watch shows may be long over: before a folder is emptied, the trial itself is asked for.
-            return self.ask(&record).await;
-        }
         let (store, folder) = (self.store()?, self.folder()?);
         let name = self.study.run_name(self.number, attempt);
         let telemetry = &self.context.telemetry;
@@ -126,12 +122,11 @@ impl TrialWork {
                 return Ok(self.found(&name, &record, &found)?);
             }
             // Or its outcome's, which others have recorded since, while storage took its time.
-            self.ask(&record).await?;
-            self.context.may_act()?;
-            let Some(newest) = self.observe(step).filter(|(_, record)| record.is_confirmed) else {
+            let Some(newest) = self.ask(step, &record).await? else {
                 return Ok(());
             };
             (trial, record) = newest;
+            self.context.may_act()?;
             let left = telemetry.storage("empty_folder", store.empty_folder(&folder)).await?;
             let metrics = folder.join(self.study.spec.trial.metrics.file());
             let metrics = metrics.map_err(|_| StorageError::BadName { at: folder.to_string() })?;
@@ -141,6 +136,13 @@ impl TrialWork {
                 trial.status.stale_metrics = stale;
                 record.version = self.write(&record.version, &trial.status).await?;
             }
+        }
+        if !record.is_fresh() {
+            // What a watch shows may be long over.
+            let Some(newest) = self.ask(step, &record).await? else {
+                return Ok(());
+            };
+            (trial, record) = newest;
         }
         let owner = Owner {
             name: self.name(),
@@ -159,13 +161,13 @@ impl TrialWork {
         self.write(&record.version, &status).await.map(|_| ())
     }
 
-    /// Asks for the trial itself: either it is still the one that was seen, and what is new of it is taken, or it is gone.
-    async fn ask(&self, record: &TrialRecord) -> Result<(), Trouble> {
+    /// The trial as the API server itself shows it, where it is still the one that was seen and the step is still due.
+    async fn ask(&self, step: &Step, record: &TrialRecord) -> Result<Option<(Trial, TrialRecord)>, Trouble> {
         match self.context.writer.trial(self.namespace(), &self.name()).await? {
             Some(found) if found.metadata.uid.as_ref() == Some(&record.uid) => self.take(found),
             _ => self.entry.note(|state| state.drop_trial(self.number)),
         }
-        Ok(())
+        Ok(self.observe(step).filter(|(_, newest)| newest.uid == record.uid))
     }
 
     /// Creates an attempt's Workflow, or finds the one that was created before.

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The object in a study's folder that says whose it is.
-const OWNER: &str = ".owner";
+pub(super) const OWNER: &str = ".owner";
 /// The result files, which a new owner may remove.
 const RESULTS: [&str; 5] = [
     "history.json",
@@ -147,6 +147,11 @@ impl Store {
         self.outside_of_others(folder).await?;
         if !overwrite && !held {
             if !self.is_empty(folder).await? {
+                let now = self.owner(&at).await?.and_then(|found| found.claim);
+                if now.is_some_and(|claim| claim.owner.uid == owner.uid && !claim.clearing) {
+                    // Another program has claimed it for the same study, since it was looked at.
+                    return Ok(());
+                }
                 return Err(ClaimError::NotEmpty {
                     folder: folder.to_string(),
                 });

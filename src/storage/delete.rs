@@ -4,6 +4,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::{
     Listed, Location, StorageError, Store,
+    claim::OWNER,
     error::{is_missing, sent},
     object::{self, quoted},
 };
@@ -77,16 +78,23 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a folder: all that is in it, until a listing is empty. What is gone already is no error.
+    /// Deletes a folder: all that is in it, until a listing is empty. What is gone already is no error. Whose it is stands there until nothing else
+    /// does, so that it is known after an interruption.
     ///
     /// # Errors
     /// [`StorageError::WholeBucket`]; what the server refuses to delete or cannot delete for now.
     pub async fn delete_folder(&self, folder: &Location) -> Result<(), StorageError> {
         whole_bucket(folder)?;
+        let owner = folder
+            .join(OWNER)
+            .map_err(|_| StorageError::BadName { at: folder.to_string() })?;
         let mut last = String::new();
         let mut repeats = 0;
         loop {
-            let found = self.page(folder, None, 1000).await?.objects;
+            let mut found = self.page(folder, None, 1000).await?.objects;
+            if found.len() > 1 {
+                found.retain(|o| o.key != owner.key());
+            }
             let Some(first) = found.first() else {
                 return Ok(());
             };

@@ -104,7 +104,7 @@ pub fn plan(study: &Study, snapshot: &Snapshot, now: Timestamp) -> Plan {
     };
     let status = status::status(study, snapshot, standing);
 
-    if study.deleting && is_quiet {
+    if study.deleting && is_quiet && snapshot.is_complete() {
         steps.extend(deletion(study, snapshot, storage_works, now));
     }
     // A folder that goes with its study shows by its trials that it is there.
@@ -174,7 +174,7 @@ struct Claim {
 impl Claim {
     fn of(study: &Study, snapshot: &Snapshot, wants_trials: bool, has_deletions: bool, now: Timestamp) -> Self {
         let is_unknown = snapshot.folder == Folder::Unclaimed;
-        let has_files = is_unknown && !snapshot.trials.is_empty();
+        let has_files = is_unknown && snapshot.last_number() > 0;
         let may_have = is_unknown && may_have_claimed(study, snapshot, now);
         let is_pending = has_files && !snapshot.status.phase.is_finished();
         let is_degraded = |c: &Condition| c.type_ == "StorageDegraded" && c.status == "True";
@@ -270,7 +270,7 @@ fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool, now: Timest
             requires: vec![Requirement::OwnsFolder, Requirement::Quiet],
         }),
         // Whether there is something to remove shows once the folder is claimed.
-        Folder::Unclaimed if removes && (!snapshot.trials.is_empty() || may_have_claimed(study, snapshot, now)) => None,
+        Folder::Unclaimed if removes && (snapshot.last_number() > 0 || may_have_claimed(study, snapshot, now)) => None,
         _ => Some(release),
     }
 }
@@ -288,7 +288,7 @@ fn may_have_claimed(study: &Study, snapshot: &Snapshot, now: Timestamp) -> bool 
 fn is_left_behind(study: &Study, snapshot: &Snapshot) -> bool {
     let is_there = match snapshot.folder {
         Folder::Claimed => true,
-        Folder::Unclaimed => !snapshot.trials.is_empty(),
+        Folder::Unclaimed => snapshot.last_number() > 0,
         Folder::Refused(..) | Folder::Removed => false,
     };
     study.deleting && removes_folder(study) && is_there

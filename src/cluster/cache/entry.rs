@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     record::{StudyRecord, TrialRecord, Version, WorkflowRecord},
@@ -160,10 +160,11 @@ impl State {
     pub fn take_trial(&mut self, number: u32, object: HyperparameterTrial, epoch: u64) {
         let version = Version::of(&object.metadata);
         let uid = object.metadata.uid.clone().unwrap_or_default();
-        let is_confirmed = self
+        let confirmed = self
             .trials
             .get(&number)
-            .is_some_and(|known| known.is_confirmed && known.uid == uid);
+            .filter(|known| known.uid == uid)
+            .and_then(|known| known.confirmed);
         let (begun, gone) = match self.trials.get_mut(&number) {
             Some(known) if version.is_older_than(&known.version) => {
                 known.epoch = known.epoch.max(epoch);
@@ -175,7 +176,7 @@ impl State {
         self.snapshot.highest = self.snapshot.highest.max(number);
         let record = TrialRecord {
             uid,
-            is_confirmed,
+            confirmed,
             is_held: super::record::has_finalizer(&object.metadata, super::TRIAL_FINALIZER),
             version,
             begun,
@@ -214,10 +215,10 @@ impl State {
         self.find_run(number);
     }
 
-    /// Notes that a trial was there when the API server was asked, not only in the view of a watch, which may be an old one.
+    /// Notes that the API server itself shows a trial, not only the view of a watch, which may be an old one.
     pub fn confirm_trial(&mut self, number: u32) {
         if let Some(record) = self.trials.get_mut(&number) {
-            record.is_confirmed = true;
+            record.confirmed = Some(Instant::now());
         }
     }
 

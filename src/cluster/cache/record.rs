@@ -1,8 +1,11 @@
 //! What is kept of each object: no more than a decision or a write needs, so that many fit.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
+use tokio::time::Instant;
 
 use crate::{
     api::{HyperparameterStudy, HyperparameterTrial, StudySpec},
@@ -100,6 +103,9 @@ pub fn former_study(trial: &HyperparameterTrial) -> Option<String> {
     trial.labels().get(STUDY_UID_LABEL).cloned()
 }
 
+/// For how long an answer is taken to show what is: another program may act as well, while its lease has not been taken over.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// What writes to a trial need.
 #[derive(Clone, Debug, Default)]
 pub struct TrialRecord {
@@ -107,8 +113,8 @@ pub struct TrialRecord {
     pub uid: String,
     /// Its version.
     pub version: Version,
-    /// Whether the API server itself has said that it is there, and not only a watch.
-    pub is_confirmed: bool,
+    /// When the API server itself showed it last, and not only a watch.
+    pub confirmed: Option<Instant>,
     /// Whether it bears our finalizer.
     pub is_held: bool,
     /// The last attempt of which a Workflow was seen.
@@ -117,6 +123,13 @@ pub struct TrialRecord {
     pub gone: Option<u32>,
     /// During which listing it was last seen.
     pub epoch: u64,
+}
+
+impl TrialRecord {
+    /// Whether the API server itself has shown it just now.
+    pub fn is_fresh(&self) -> bool {
+        self.confirmed.is_some_and(|at| at.elapsed() < FRESH)
+    }
 }
 
 /// A Workflow as it was last seen.

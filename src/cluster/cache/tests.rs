@@ -295,10 +295,10 @@ fn a_study_that_a_list_from_an_old_state_lacks_is_taken_when_it_shows() {
     assert!(cache.study(NAMESPACE, "s").unwrap().state().record.is_some());
 }
 
-#[test]
-fn only_an_answer_confirms_a_trial() {
+#[tokio::test(start_paused = true)]
+async fn only_an_answer_confirms_a_trial_and_not_for_long() {
     let (cache, entry) = cache();
-    let is_confirmed = || entry.state().trial_record(1).unwrap().is_confirmed;
+    let is_confirmed = || entry.state().trial_record(1).unwrap().is_fresh();
     cache.take_trial(trial(1, 20, "Running", 1), 1);
     assert!(!is_confirmed());
     let DeserializeGuard(Ok(answer)) = trial(1, 20, "Running", 1) else {
@@ -308,6 +308,8 @@ fn only_an_answer_confirms_a_trial() {
     assert!(is_confirmed());
     cache.take_trial(trial(1, 21, "Running", 1), 1);
     assert!(is_confirmed());
+    tokio::time::advance(std::time::Duration::from_secs(2)).await;
+    assert!(!is_confirmed());
 }
 
 #[test]

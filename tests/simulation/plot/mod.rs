@@ -109,7 +109,7 @@ impl Plot {
         let file = |text: String| {
             vec![
                 ("metrics.json".to_owned(), text.into_bytes()),
-                ("model.bin".to_owned(), vec![7]),
+                ("model.bin".to_owned(), attempt.name.clone().into_bytes()),
             ]
         };
         let metrics = metrics(attempt).to_string();

@@ -21,6 +21,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(1500);
 /// How long after its end what is still on its way may arrive.
 const AFTERMATH: Duration = Duration::from_secs(100);
+/// Within this everything is listed anew, and what follows from that is done.
+const RELISTED: Duration = Duration::from_secs(900);
 
 /// How a plot ended.
 #[derive(Debug)]
@@ -99,7 +101,12 @@ async fn staged(plot: &Plot, with_trace: bool) -> Outcome {
         .await
         .is_ok();
     sleep(AFTERMATH).await;
-    let wrong = watchdog::judge(&world, plot, in_time);
+    let mut wrong = watchdog::judge(&world, plot, in_time);
+    if !wrong.is_empty() {
+        // What an event that got lost tells shows with the next full listing.
+        sleep(RELISTED).await;
+        wrong = watchdog::judge(&world, plot, in_time);
+    }
     let names = plot.names();
     let results = names.iter().map(|name| (name.clone(), results(&world, name))).collect();
     let trace = match with_trace || !wrong.is_empty() {

@@ -105,6 +105,9 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         let what = format!("Workflow {name} is created for a trial that is {}", trial["status"]);
         findings.add(change.at, Invariant::Once, what);
     }
+    if was_on_its_way {
+        return;
+    }
     let Some((uid, study)) = owner(trial, "HyperparameterStudy").and_then(|uid| seen.studies.get_key_value(&uid))
     else {
         return findings.add(
@@ -119,7 +122,9 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     let runs = |name: &String| {
         let of = owner(&seen.workflows[name].object, "HyperparameterTrial").and_then(|t| seen.trials.get(&t));
         let own = of.is_some_and(|t| owner(t, "HyperparameterStudy").as_ref() == Some(uid));
-        own && !seen.workflows[name].gone && !seen.workflows[name].ended
+        // One that began too late for its trial was found above.
+        let is_open = of.is_some_and(|t| !is_finished(t));
+        own && is_open && !seen.workflows[name].gone && !seen.workflows[name].ended
     };
     let running = seen
         .workflows
@@ -128,8 +133,11 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         .filter(|(name, _)| runs(name))
         .count() as u64
         + 1;
-    if spec["parallelism"].as_u64().is_some_and(|most| running > most) {
-        let what = format!("with Workflow {name} there run {running}, of {}", spec["parallelism"]);
+    // More may have been started while this was on its way, as soon as more might.
+    let newest = study.known_to(change.by, change.step).unwrap_or(spec);
+    let most = spec["parallelism"].as_u64().max(newest["parallelism"].as_u64());
+    if most.is_some_and(|most| running > most) {
+        let what = format!("with Workflow {name} there run {running}, of {most:?}");
         findings.add(change.at, Invariant::Bounds, what);
     }
     if spec["suspend"] == true || !spec["shutdown"].is_null() {
