@@ -8,7 +8,7 @@ mod world;
 
 use hyperstudy::{
     api::{Shutdown, StudyPhase, TrialPhase},
-    study::{Action, Plan, Snapshot},
+    study::{Action, Folder, Plan, Snapshot},
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -704,6 +704,27 @@ fn a_deleted_study_goes_with_its_folder_only_if_that_is_wanted() {
         }
         assert_eq!((world.gone, world.study_folder_removed), (true, removed));
     }
+}
+
+#[test]
+fn a_deleted_study_whose_trials_are_gone_waits_for_its_folder_all_the_same() {
+    let storage = json!({"outputPath": "s3://b/r", "onDelete": "Delete"});
+    let mut world = World::new(&with(json!({"storage": storage, "budget": {"trials": 2}})), 3, 0);
+    world.run();
+    world.snapshot.status = world.plan().status;
+    world.study.deleting = true;
+    let releases = |world: &World| world.plan().steps.iter().any(|s| s.action == Action::ReleaseStudy);
+    // Somebody has deleted the trials, and the key with them; and a new program does not know yet whose the folder is.
+    world.snapshot.trials.clear();
+    world.snapshot.folder = Folder::Unclaimed;
+    world.snapshot.obstacle = Some(("SecretNotFound".into(), "gone".into()));
+    world.snapshot.vanished = 2;
+    assert!(!releases(&world));
+    // A trial that is not in view may run.
+    world.snapshot.folder = Folder::Removed;
+    assert!(releases(&world));
+    world.snapshot.vanished = 1;
+    assert!(!releases(&world));
 }
 
 #[test]

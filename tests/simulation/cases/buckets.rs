@@ -72,11 +72,42 @@ async fn a_folder_is_claimed_once() {
         .faults()
         .push(Fault::next(1, &["put"], BUCKET, Trouble::Reset { done: true }));
     store.claim(&folder, &owner("s"), false).await.unwrap();
+    // Another program claims it for the same study while this one looks at it.
+    let folder = at("runs/mine");
+    let faults = world.buckets.faults();
+    faults.push(Fault::next(1, &["list"], BUCKET, Trouble::Slow(Duration::from_secs(8))));
+    let (mine, store_2) = (owner("s"), world.buckets.store());
+    let (slow, quick) = tokio::join!(store.claim(&folder, &mine, false), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        store_2.claim(&folder, &mine, false).await
+    });
+    assert!(slow.is_ok() && quick.is_ok(), "{slow:?} {quick:?}");
     // Two at the same time.
     let folder = at("runs/both");
     let (s, t) = (owner("s"), owner("t"));
     let (one, two) = tokio::join!(store.claim(&folder, &s, false), store.claim(&folder, &t, false));
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_a_folder_is_stands_there_until_nothing_else_does() {
+    let world = World::new(2);
+    let store = world.buckets.store();
+    let folder = at("runs/s");
+    for files in [1, 20] {
+        store.claim(&folder, &owner("s"), false).await.unwrap();
+        for n in 1..=files {
+            world.buckets.put(BUCKET, &format!("runs/s/{n}/model"), b"m");
+        }
+        let before = world.buckets.effects().len();
+        store.delete_folder(&folder).await.unwrap();
+        let deleted: Vec<String> = world.buckets.effects()[before..]
+            .iter()
+            .map(|e| e.key.clone())
+            .collect();
+        assert_eq!(deleted.len(), files + 1);
+        assert_eq!(deleted.last().unwrap(), "runs/s/.owner");
+    }
 }
 
 #[tokio::test(start_paused = true)]
