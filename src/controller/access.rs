@@ -27,6 +27,8 @@ const GOOD: Duration = Duration::from_secs(60);
 const BAD: Duration = Duration::from_secs(3);
 /// How many trials that are not in view are looked for at a time.
 const MOST_LOOKS: usize = 100;
+/// After how many that are not there, one after another, no more are looked for.
+const MOST_MISSES: u32 = 1000;
 /// How often the Workflow that owns a study is looked at.
 const OWNER: Duration = Duration::from_secs(10);
 
@@ -40,6 +42,8 @@ pub struct Attendance {
     owner_seen: Option<Timestamp>,
     refused_at: Option<Timestamp>,
     incomplete_since: Option<Timestamp>,
+    /// How many trials in a row were looked for in vain.
+    misses: u32,
     /// The version of the folder's `.owner` that named the study.
     owner_file: Option<ObjectVersion>,
 }
@@ -169,9 +173,9 @@ impl Attendance {
         study: &Study,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let unseen = entry.state().snapshot.unseen();
+        let unseen: Vec<u32> = entry.state().snapshot.unseen().take(MOST_LOOKS).collect();
         if unseen.is_empty() {
-            self.incomplete_since = None;
+            (self.incomplete_since, self.misses) = (None, 0);
             return None;
         }
         // Most often their news are on the way.
@@ -181,19 +185,31 @@ impl Attendance {
         }
         self.incomplete_since = Some(now);
         // In order, so that none is passed over because a later one was found.
-        for number in unseen.take(MOST_LOOKS) {
+        for number in unseen {
             let name = study.trial_name(number);
             match context.writer.any_trial(&study.namespace, &name).await {
                 // The news of it got lost.
                 Ok(Some(DeserializeGuard(Ok(trial)))) if is_owned(&trial, study) => {
                     context.cache.answered_trial(trial);
                 }
-                Ok(_) => entry.note(|state| state.snapshot.vanished = state.snapshot.vanished.max(number)),
+                Ok(_) => {}
                 Err(error) => {
                     tracing::debug!(study = study.name, "the trial {number} cannot be looked for: {error}");
                     return later(now, BAD);
                 }
             }
+            if entry.state().snapshot.trial(number).is_some() {
+                self.misses = 0;
+                continue;
+            }
+            self.misses = self.misses.saturating_add(1);
+            entry.note(|state| {
+                let snapshot = &mut state.snapshot;
+                // Nor is there any after so many: somebody has written a number into the status that was never used.
+                let last = (self.misses >= MOST_MISSES).then(|| snapshot.last_number());
+                snapshot.vanishes(number);
+                snapshot.vanishes(last.unwrap_or(number));
+            });
         }
         let is_complete = entry.state().snapshot.is_complete();
         later(now, BAD).filter(|_| !is_complete)

@@ -272,6 +272,11 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.entry.note(|state| state.busy.remove(&self.work));
+        self.entry.note(|state| {
+            if let Work::Trial(number) = self.work {
+                state.started(number);
+            }
+            state.busy.remove(&self.work)
+        });
     }
 }

@@ -165,7 +165,12 @@ impl TrialWork {
     async fn ask(&self, step: &Step, record: &TrialRecord) -> Result<Option<(Trial, TrialRecord)>, Trouble> {
         match self.context.writer.trial(self.namespace(), &self.name()).await? {
             Some(found) if found.metadata.uid.as_ref() == Some(&record.uid) => self.take(found),
-            _ => self.entry.note(|state| state.drop_trial(self.number)),
+            _ => self.entry.note(|state| {
+                let is_same = |now: &TrialRecord| now.uid == record.uid;
+                if state.trial_record(self.number).is_some_and(is_same) {
+                    state.drop_trial(self.number);
+                }
+            }),
         }
         Ok(self.observe(step).filter(|(_, newest)| newest.uid == record.uid))
     }

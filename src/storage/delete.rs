@@ -91,8 +91,10 @@ impl Store {
         let mut last = String::new();
         let mut repeats = 0;
         loop {
-            let mut found = self.page(folder, None, 1000).await?.objects;
-            if found.len() > 1 {
+            let page = self.page(folder, None, 1000).await?;
+            let is_last = page.next.is_none();
+            let mut found = page.objects;
+            if found.len() > 1 || !is_last {
                 found.retain(|o| o.key != owner.key());
             }
             let Some(first) = found.first() else {

@@ -20,7 +20,7 @@ pub struct Listed {
 pub(super) struct Page {
     pub objects: Vec<Listed>,
     /// Where the next page starts; `None` at the end.
-    next: Option<String>,
+    pub next: Option<String>,
 }
 
 impl Store {

@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub trials: Vec<Trial>,
     /// The numbers of those of which a run is being started at this moment.
     pub starting: BTreeSet<u32>,
+    /// The numbers of those that were in view, and of which nobody knows what became of them.
+    pub missing: BTreeSet<u32>,
     /// The requests that are neither admitted nor rejected, oldest first.
     pub requests: Vec<Request>,
     /// Whose the study's folder is.
@@ -50,9 +52,6 @@ pub struct Snapshot {
     pub memory: Memory,
 }
 
-/// How many trials are looked for at most: far more than can be on their way into a view.
-const MOST_UNSEEN: u32 = 1000;
-
 /// How the Workflow that owns a study stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Owner {
@@ -74,21 +73,26 @@ impl Snapshot {
 
     /// Whether every trial of which anything is known is in view. Where it is not, a part of the view is older than another.
     pub fn is_complete(&self) -> bool {
-        self.unseen().is_empty()
+        self.unseen().next().is_none()
     }
 
-    /// The numbers of the trials that the status knows of, or that were seen here once, and that were not looked for yet: the last thousand at
-    /// most, whatever somebody has written into the status.
-    pub fn unseen(&self) -> std::ops::RangeInclusive<u32> {
+    /// The numbers of the trials that the status knows of, or that were seen here once, and that were not looked for yet, ascending.
+    pub fn unseen(&self) -> impl Iterator<Item = u32> {
         let last = self.last_number().min(u32::MAX - 1);
         let seen = self
             .trials
             .last()
             .map_or(0, |t| t.number)
             .max(self.status.last_released)
-            .max(self.vanished)
-            .max(last.saturating_sub(MOST_UNSEEN));
-        seen.saturating_add(1)..=last
+            .max(self.vanished);
+        let missing = self.missing.range(..=seen).copied();
+        missing.chain(seen.saturating_add(1)..=last)
+    }
+
+    /// Notes that the trial of a number is gone although nobody here let it go.
+    pub fn vanishes(&mut self, number: u32) {
+        self.missing.remove(&number);
+        self.vanished = self.vanished.max(number);
     }
 
     /// Whether the study is over as far as its status tells. A trial that the status does not know of has opened it again, even if nothing else of that was recorded yet.
@@ -309,11 +313,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_thousand_are_looked_for_whatever_the_status_says() {
+    fn what_was_seen_or_counted_is_looked_for() {
         let mut snapshot = Snapshot::default();
+        snapshot.status.last_number = 3;
+        snapshot.missing = [2, 5].into();
+        snapshot.vanished = 2;
+        assert_eq!(snapshot.unseen().collect::<Vec<_>>(), [2, 3]);
+        snapshot.vanishes(2);
+        assert_eq!(snapshot.unseen().collect::<Vec<_>>(), [3]);
+        snapshot.vanishes(3);
+        assert!(snapshot.is_complete());
+        // Whatever somebody has written there.
         snapshot.status.last_number = u32::MAX;
-        assert_eq!(snapshot.unseen(), u32::MAX - 1000..=u32::MAX - 1);
-        snapshot.vanished = u32::MAX;
+        assert!(!snapshot.is_complete());
+        snapshot.vanishes(u32::MAX);
+        snapshot.missing.clear();
         assert!(snapshot.is_complete());
     }
 

@@ -174,6 +174,7 @@ impl State {
             _ => (None, None),
         };
         self.snapshot.highest = self.snapshot.highest.max(number);
+        self.snapshot.missing.remove(&number);
         let record = TrialRecord {
             uid,
             confirmed,
@@ -215,9 +216,10 @@ impl State {
         self.find_run(number);
     }
 
-    /// Notes that the API server itself shows a trial, not only the view of a watch, which may be an old one.
-    pub fn confirm_trial(&mut self, number: u32) {
-        if let Some(record) = self.trials.get_mut(&number) {
+    /// Notes that the API server itself shows a trial in that version, not only the view of a watch, which may be an old one.
+    pub fn confirm_trial(&mut self, number: u32, version: &Version) {
+        let known = self.trials.get_mut(&number);
+        if let Some(record) = known.filter(|known| known.version == *version) {
             record.confirmed = Some(Instant::now());
         }
     }
@@ -225,6 +227,7 @@ impl State {
     /// Forgets a trial.
     pub fn drop_trial(&mut self, number: u32) {
         self.trials.remove(&number);
+        self.snapshot.missing.remove(&number);
         self.snapshot.trials.retain(|t| t.number != number);
         self.worked(Work::Trial(number));
     }
@@ -310,6 +313,7 @@ impl State {
         let old = self.trials.iter().filter(|(_, r)| r.epoch < epoch);
         for number in old.map(|(n, _)| *n).collect::<Vec<_>>() {
             self.drop_trial(number);
+            self.snapshot.missing.insert(number);
         }
     }
 

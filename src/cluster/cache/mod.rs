@@ -166,10 +166,10 @@ impl Cache {
             return self.drop_trial(&DeserializeGuard(Ok(trial)));
         }
         let (number, owner) = (trial.spec.number, record::owning_study(&trial));
-        let key = key_of(&trial);
+        let (key, version) = (key_of(&trial), Version::of(&trial.metadata));
         self.take_trial(DeserializeGuard(Ok(trial)), self.epoch());
         if let (Some(number), Some(uid)) = (number, owner) {
-            self.note_known(&key.of(&uid), |state| state.confirm_trial(number));
+            self.note_known(&key.of(&uid), |state| state.confirm_trial(number, &version));
         }
     }
 
@@ -295,7 +295,7 @@ impl Cache {
         match (trial.spec.number, owner) {
             (Some(number), Some(uid)) => self.note_known(&key_of(trial).of(&uid), |state| {
                 state.drop_trial(number);
-                state.snapshot.vanished = state.snapshot.vanished.max(number);
+                state.snapshot.vanishes(number);
             }),
             (Some(_), None) => {}
             (None, _) => self.drop_request(&key_of(trial), trial.metadata.name.as_deref().unwrap_or_default()),

@@ -277,6 +277,11 @@ fn a_trial_that_a_list_from_an_old_state_lacks_is_missed() {
     // What an event says is gone is gone.
     cache.drop_trial(&trial(2, 21, "Running", 1));
     assert!(is_complete());
+    // Nor does a later one take the place of one that is missed.
+    cache.take_trial(trial(3, 22, "Running", 1), epoch);
+    cache.trials_listed(None, epoch + 1);
+    cache.answered_trial(trial(3, 22, "Running", 1).0.unwrap());
+    assert_eq!(entry.state().snapshot.unseen().collect::<Vec<_>>(), [1]);
 }
 
 #[test]

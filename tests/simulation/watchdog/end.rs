@@ -96,9 +96,10 @@ pub fn check(world: &World, plot: &Plot, seen: &Seen<'_>, in_time: bool, finding
     for (entries, bytes) in world.held() {
         // What people may ask about, and nothing of what is gone.
         let most = STUDY_BYTES * studies + TRIAL_BYTES * trials;
-        if entries > studies + trials || bytes > most {
-            let what =
-                format!("a controller holds {entries} studies in {bytes} bytes, of {studies} and {trials} trials");
+        let what = format!("a controller holds {entries} studies in {bytes} bytes, of {studies} and {trials} trials");
+        if entries > studies + trials {
+            findings.add(at, Invariant::End, what);
+        } else if bytes > most {
             findings.add(at, Invariant::Sound, what);
         }
     }
@@ -139,7 +140,7 @@ fn left(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, findings: 
             .collect();
         // What a Workflow wrote while it was going is nobody's any more.
         let is_excused = late_writers(seen) || acted_on_the_dead(world, seen, uid, study);
-        if !files.is_empty() && !is_excused && !is_mark_without_key(seen, &files) {
+        if !files.is_empty() && !is_excused && !is_mark_without_key(seen, study, &files) {
             wrong(format!("its files are not: {files:?}"));
         }
     }
@@ -167,10 +168,11 @@ fn acted_on_the_dead(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySee
         && (created.any(|c| is_other(c.by, c.step)) || written.any(|e| is_other(e.by, e.step)))
 }
 
-/// Whether only the mark of a study without trials is left, to which a person took the key away before they deleted the study.
-fn is_mark_without_key(seen: &Seen<'_>, files: &[String]) -> bool {
-    let takes_key = |(_, act): &(_, Act)| matches!(act, Act::Secret(_));
-    matches!(files, [only] if only.ends_with("/.owner")) && seen.plot.acts.iter().any(takes_key)
+/// Whether only the mark of a study that never had a trial is left, of which a person took the key or the template away for a while.
+fn is_mark_without_key(seen: &Seen<'_>, study: &StudySeen, files: &[String]) -> bool {
+    let takes = |(_, act): &(_, Act)| matches!(act, Act::Secret(_) | Act::Template(_));
+    let is_mark = matches!(files, [only] if only.ends_with("/.owner"));
+    is_mark && study.numbers.is_empty() && seen.plot.acts.iter().any(takes)
 }
 
 /// Whether a Workflow may have written after its trial was done with: one that was brought back to life, or whose deletion took its time.

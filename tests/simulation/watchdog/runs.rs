@@ -93,8 +93,7 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         .unwrap_or_default();
     let recorded = trial["status"]["attempt"].as_u64().unwrap_or_default();
     let known = seen.workflows.get(name).filter(|w| w.creations > 0);
-    // A request that was given up and takes effect all the same, after what was made in its place has come and gone: no server can be told.
-    let was_on_its_way = known.is_some_and(|known| known.gone && change.sent < known.first);
+    let was_on_its_way = known.is_some_and(|known| known.was_on_its_way(change.sent));
     if let Some(known) = known.filter(|_| !was_on_its_way) {
         // One that somebody took away before its start was recorded cannot be told from one that never was.
         if recorded >= attempt || !known.gone {
@@ -104,9 +103,6 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     if (is_finished(trial) || attempt != recorded + 1) && !was_on_its_way {
         let what = format!("Workflow {name} is created for a trial that is {}", trial["status"]);
         findings.add(change.at, Invariant::Once, what);
-    }
-    if was_on_its_way {
-        return;
     }
     let Some((uid, study)) = owner(trial, "HyperparameterStudy").and_then(|uid| seen.studies.get_key_value(&uid))
     else {
@@ -122,9 +118,8 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     let runs = |name: &String| {
         let of = owner(&seen.workflows[name].object, "HyperparameterTrial").and_then(|t| seen.trials.get(&t));
         let own = of.is_some_and(|t| owner(t, "HyperparameterStudy").as_ref() == Some(uid));
-        // One that began too late for its trial was found above.
-        let is_open = of.is_some_and(|t| !is_finished(t));
-        own && is_open && !seen.workflows[name].gone && !seen.workflows[name].ended
+        let seen = &seen.workflows[name];
+        own && !seen.is_late && !seen.gone && !seen.ended
     };
     let running = seen
         .workflows
@@ -135,9 +130,9 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         + 1;
     // More may have been started while this was on its way, as soon as more might.
     let newest = study.known_to(change.by, change.step).unwrap_or(spec);
-    let most = spec["parallelism"].as_u64().max(newest["parallelism"].as_u64());
-    if most.is_some_and(|most| running > most) {
-        let what = format!("with Workflow {name} there run {running}, of {most:?}");
+    let most = [spec, newest].iter().filter_map(|s| s["parallelism"].as_u64()).max();
+    if let Some(most) = most.filter(|most| running > *most && !was_on_its_way) {
+        let what = format!("with Workflow {name} there run {running}, of {most}");
         findings.add(change.at, Invariant::Bounds, what);
     }
     if spec["suspend"] == true || !spec["shutdown"].is_null() {

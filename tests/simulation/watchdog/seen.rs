@@ -55,10 +55,20 @@ pub struct WorkflowSeen {
     /// When that was first, among everything that happened.
     pub first: u64,
     pub gone: bool,
+    /// Whether it was asked for before what was made in its place had come and gone.
+    pub is_late: bool,
     /// Whether it has ended, even if somebody brought it back to life since.
     pub ended: bool,
     /// Every phase in which it was complete.
     pub phases: Vec<String>,
+}
+
+impl WorkflowSeen {
+    /// Whether another one that was asked for by then is one too many: a request that was given up and takes effect all the same, after what was
+    /// made in its place has come and gone. No server can be told.
+    pub fn was_on_its_way(&self, sent: u64) -> bool {
+        self.creations > 0 && self.gone && sent < self.first
+    }
 }
 
 /// What is known at a step.
@@ -161,6 +171,7 @@ impl<'a> Seen<'a> {
             "workflows" => {
                 let workflow = self.workflows.entry(text(object, "name").to_owned()).or_default();
                 if change.before.is_none() {
+                    workflow.is_late = workflow.was_on_its_way(change.sent);
                     if workflow.creations == 0 {
                         workflow.first = change.step;
                     }
