@@ -40,11 +40,6 @@ pub fn get_at(store: &Store, call: &Call, revision: u64) -> Result<Value, Refusa
 
 /// A list, or a page of one.
 pub fn list(store: &Store, call: &Call) -> Result<Value, Refusal> {
-    let selection = Selection::read(call)?;
-    let limit: usize = match call.param("limit") {
-        "" => 0,
-        limit => limit.parse().map_err(|_| Refusal::bad("limit is not a number"))?,
-    };
     let (revision, after) = match call.param("continue") {
         "" => (revision(store, call)?, None),
         token => {
@@ -61,6 +56,16 @@ pub fn list(store: &Store, call: &Call) -> Result<Value, Refusal> {
             }
             (revision, Some(after.to_owned()))
         }
+    };
+    list_at(store, call, revision, after)
+}
+
+/// A list, or a page of one after a place, as it was at a resourceVersion, even one that is forgotten.
+pub fn list_at(store: &Store, call: &Call, revision: u64, after: Option<String>) -> Result<Value, Refusal> {
+    let selection = Selection::read(call)?;
+    let limit: usize = match call.param("limit") {
+        "" => 0,
+        limit => limit.parse().map_err(|_| Refusal::bad("limit is not a number"))?,
     };
     let place = |o: &Value| {
         let text = |field: &str| o["metadata"][field].as_str().unwrap_or_default();

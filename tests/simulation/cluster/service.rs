@@ -196,24 +196,22 @@ fn plain(answer: Response<Body>) -> Served {
 }
 
 /// Does what is asked for as it would have been a while ago; what writes is done as ever.
-fn old(cluster: &Cluster, mut call: Call, record: Record, ago: Duration) -> Served {
-    let revision = cluster.inner.store.lock().unwrap().before(ago);
-    match call.verb {
-        Verb::Get => {
-            let store = cluster.inner.store.lock().unwrap();
-            let found = read::get_at(&store, &call, revision);
-            let code = found.as_ref().map_or_else(|r| r.code, |_| 200);
-            drop(store);
-            cluster.note(Record { code, ..record });
-            answered(found.map(|o| (200, o)), &call)
+fn old(cluster: &Cluster, call: Call, record: Record, ago: Duration) -> Served {
+    let found = {
+        let store = cluster.inner.store.lock().unwrap();
+        let revision = store.before(ago);
+        match call.verb {
+            Verb::Get => Some(read::get_at(&store, &call, revision)),
+            Verb::List if !call.query.contains_key("continue") => Some(read::list_at(&store, &call, revision, None)),
+            _ => None,
         }
-        Verb::List if !call.query.contains_key("continue") => {
-            call.query.insert("resourceVersion".to_owned(), revision.to_string());
-            call.query.insert("resourceVersionMatch".to_owned(), "Exact".to_owned());
-            served(cluster, call, record, Breaks::default())
-        }
-        _ => served(cluster, call, record, Breaks::default()),
-    }
+    };
+    let Some(found) = found else {
+        return served(cluster, call, record, Breaks::default());
+    };
+    let code = found.as_ref().map_or_else(|r| r.code, |_| 200);
+    cluster.note(Record { code, ..record });
+    answered(found.map(|o| (200, o)), &call)
 }
 
 /// Does what is asked for, and notes it.

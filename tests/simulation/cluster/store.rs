@@ -185,11 +185,11 @@ impl Store {
             .collect()
     }
 
-    /// The resourceVersion of so long ago.
+    /// The resourceVersion of so long ago. It may be forgotten by now: a cache that lags serves it all the same.
     pub fn before(&self, ago: Duration) -> u64 {
         let now = clock::elapsed();
         let newer = self.history.iter().find(|c| c.at + ago > now);
-        newer.map_or(self.revision, |c| c.revision - 1).max(self.compacted)
+        newer.map_or(self.revision, |c| c.revision - 1)
     }
 
     /// The newest resourceVersion of a kind that a lagging cache would know.

@@ -4,7 +4,7 @@ use crate::cluster::Change;
 
 use super::{
     Findings, Invariant,
-    seen::{Seen, is_finished, owner, text},
+    seen::{Seen, WorkflowSeen, is_finished, owner, text},
 };
 
 /// Looks at a change of a trial or a Workflow.
@@ -112,7 +112,7 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
             format!("Workflow {name} is created for a study that is not there"),
         );
     };
-    let Some(spec) = study.known_to(change.by, change.sent) else {
+    let Some((version, spec)) = study.version_known_to(change.by, change.sent) else {
         return;
     };
     let runs = |name: &String| {
@@ -121,16 +121,23 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         let seen = &seen.workflows[name];
         own && !seen.is_late && !seen.gone && !seen.ended
     };
-    let running = seen
+    let others: Vec<&WorkflowSeen> = seen
         .workflows
         .iter()
         .filter(|(_, w)| w.creations > 0)
         .filter(|(name, _)| runs(name))
-        .count() as u64
-        + 1;
-    // More may have been started while this was on its way, as soon as more might.
+        .map(|(_, w)| w)
+        .collect();
+    let running = others.len() as u64 + 1;
+    // More may have been started while this was on its way, as soon as more might; or by another program, that had read a newer study.
     let newest = study.known_to(change.by, change.step).unwrap_or(spec);
-    let most = [spec, newest].iter().filter_map(|s| s["parallelism"].as_u64()).max();
+    let of_others = others
+        .iter()
+        .filter(|w| w.starter.0 != change.by)
+        .filter_map(|w| study.version_known_to(w.starter.0, w.starter.1))
+        .filter(|(theirs, _)| *theirs > version);
+    let known = [spec, newest].into_iter().chain(of_others.map(|(_, theirs)| theirs));
+    let most = known.filter_map(|s| s["parallelism"].as_u64()).max();
     if let Some(most) = most.filter(|most| running > *most && !was_on_its_way) {
         let what = format!("with Workflow {name} there run {running}, of {most}");
         findings.add(change.at, Invariant::Bounds, what);

@@ -35,9 +35,15 @@ pub struct StudySeen {
 impl StudySeen {
     /// The newest spec that a program had been shown by then.
     pub fn known_to(&self, program: u32, sent: u64) -> Option<&Value> {
+        self.version_known_to(program, sent).map(|(_, spec)| spec)
+    }
+
+    /// That, and since which version it stood.
+    pub fn version_known_to(&self, program: u32, sent: u64) -> Option<(u64, &Value)> {
         let shown = self.shown.get(&program)?.iter().filter(|(step, _)| *step <= sent);
         let newest = shown.map(|(_, revision)| *revision).max()?;
-        self.specs.range(..=newest).next_back().map(|(_, spec)| spec)
+        let (since, spec) = self.specs.range(..=newest).next_back()?;
+        Some((*since, spec))
     }
 
     /// Whether a person has deleted it.
@@ -54,6 +60,8 @@ pub struct WorkflowSeen {
     pub creations: usize,
     /// When that was first, among everything that happened.
     pub first: u64,
+    /// Which program created it last, and when that was.
+    pub starter: (u32, u64),
     pub gone: bool,
     /// Whether it was asked for before what was made in its place had come and gone.
     pub is_late: bool,
@@ -176,6 +184,7 @@ impl<'a> Seen<'a> {
                         workflow.first = change.step;
                     }
                     workflow.creations += usize::from(change.by > 0);
+                    workflow.starter = (change.by, change.step);
                     workflow.ended = false;
                     workflow.phases.clear();
                 }
