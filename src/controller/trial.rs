@@ -258,8 +258,7 @@ impl TrialWork {
         if self.study.spec.trial.metrics.workflow_outputs.is_none() {
             let reading = self.read_file(trial).await?;
             let now = (self.context.clock)();
-            self.entry
-                .note(|state| state.set_metrics_file(self.number, attempt, reading, now));
+            self.entry.note(|state| state.set_metrics_file(trial, reading, now));
             return Ok(());
         }
         let name = self.study.run_name(self.number, attempt);
@@ -276,8 +275,7 @@ impl TrialWork {
                 )))
             }
         };
-        self.entry
-            .note(|state| state.set_metrics(self.number, attempt, reading));
+        self.entry.note(|state| state.set_metrics(trial, reading));
         Ok(())
     }
 

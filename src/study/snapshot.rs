@@ -181,6 +181,15 @@ impl Trial {
         is_new
     }
 
+    /// Takes what runs for it. What its metrics said holds only for the run as it stood then: one that ended may have been brought back to life.
+    pub fn set_run(&mut self, run: Option<Run>) {
+        if run != self.run {
+            self.metrics = None;
+            self.missed_at = None;
+        }
+        self.run = run;
+    }
+
     /// Whether it has an attempt that was started and whose outcome is not recorded.
     pub fn is_running(&self) -> bool {
         let is_seen = |run: &Run| run.attempt > self.status.attempt && run.state == RunState::Active;

@@ -261,27 +261,27 @@ impl State {
         self.snapshot.refusal = first.map(|(_, why)| why.clone());
     }
 
-    /// Notes what an attempt's metrics say, if that is still the last one.
-    pub fn set_metrics(&mut self, number: u32, attempt: u32, reading: Result<Reading, MetricsError>) {
-        if let Some(trial) = self.trial_mut(number).filter(|t| t.status.attempt == attempt) {
+    /// Notes what a trial's metrics say, if its run still stands as it did when they were asked for.
+    pub fn set_metrics(&mut self, asked: &Trial, reading: Result<Reading, MetricsError>) {
+        if let Some(trial) = self.still(asked) {
             trial.metrics = Some(reading);
         }
     }
 
-    /// Notes what an attempt's metrics file says, as it was read at `now`. One that is missed for the first time says nothing yet.
-    pub fn set_metrics_file(
-        &mut self,
-        number: u32,
-        attempt: u32,
-        reading: Result<Reading, MetricsError>,
-        now: Timestamp,
-    ) {
+    /// Notes what a trial's metrics file says, as it was read at `now`, likewise. One that is missed for the first time says nothing yet.
+    pub fn set_metrics_file(&mut self, asked: &Trial, reading: Result<Reading, MetricsError>, now: Timestamp) {
         let is_missing = matches!(reading, Err(MetricsError::MetricsMissing(_)));
-        match self.trial_mut(number).filter(|t| t.status.attempt == attempt) {
+        match self.still(asked) {
             Some(trial) if is_missing && trial.missed_at.is_none() => trial.missed_at = Some(now),
             Some(trial) => trial.metrics = Some(reading),
             None => {}
         }
+    }
+
+    /// A trial, if its run stands as it did then.
+    fn still(&mut self, asked: &Trial) -> Option<&mut Trial> {
+        let trial = self.trial_mut(asked.number)?;
+        (trial.status.attempt == asked.status.attempt && trial.run == asked.run).then_some(trial)
     }
 
     /// Keeps what a trial reported on its way, for the results, before its metrics are forgotten.

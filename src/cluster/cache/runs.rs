@@ -165,7 +165,7 @@ impl State {
             record.begun = record.begun.max(Some(run.attempt));
         }
         if let Some(trial) = self.trial_mut(number) {
-            trial.run = run;
+            trial.set_run(run);
             trial.run_since = since;
         }
     }

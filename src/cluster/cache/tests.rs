@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     api::StudySpec,
-    metrics::Reading,
-    study::{Action, Requirement, Run, RunState, Step, Study},
+    metrics::{MetricsError, Reading},
+    study::{Action, Failure, Requirement, Run, RunState, Step, Study},
 };
 
 const NAMESPACE: &str = "lab";
@@ -140,8 +140,9 @@ fn an_attempt_that_runs_ahead_of_its_record_is_seen() {
 }
 
 #[test]
-fn older_news_of_a_trial_are_left_alone_and_metrics_stay_with_their_attempt() {
+fn older_news_of_a_trial_are_left_alone_and_metrics_stay_with_their_run() {
     let (cache, entry) = cache();
+    let asked = || entry.state().snapshot.trial(1).unwrap().clone();
     let reading = || {
         Ok(Reading {
             objective: 1.0,
@@ -150,12 +151,32 @@ fn older_news_of_a_trial_are_left_alone_and_metrics_stay_with_their_attempt() {
             reports: Vec::new(),
         })
     };
-    entry.note(|s| s.set_metrics(1, 2, reading()));
+    let mut other = asked();
+    other.status.attempt = 2;
+    entry.note(|s| s.set_metrics(&other, reading()));
+    assert!(asked().metrics.is_none(), "of another attempt");
+
+    let failed = json!({"workflows.argoproj.io/completed": "true", "workflows.argoproj.io/phase": "Failed"});
+    cache.take_workflow(&workflow("s-1-1", 31, "trial-1", &failed), 1);
+    let failed = RunState::Failed(Failure::Stopped, "stopped".into());
+    entry.note(|s| s.set_run_state("s-1-1", failed.clone()));
+    let stopped = asked();
+    assert_eq!(stopped.run.as_ref().map(|r| &r.state), Some(&failed));
+    let missing = || Err(MetricsError::MetricsMissing("m".into()));
+    entry.note(|s| s.set_metrics_file(&stopped, missing(), Timestamp::UNIX_EPOCH));
+    assert!(asked().missed_at.is_some() && asked().metrics.is_none());
+    entry.note(|s| s.set_metrics_file(&stopped, missing(), Timestamp::UNIX_EPOCH));
+    assert!(asked().metrics.is_some());
+    cache.take_workflow(&workflow("s-1-1", 32, "trial-1", &json!({})), 1);
     assert!(
-        entry.state().snapshot.trial(1).unwrap().metrics.is_none(),
-        "of another attempt"
+        asked().metrics.is_none() && asked().missed_at.is_none(),
+        "a person runs it again"
     );
-    entry.note(|s| s.set_metrics(1, 1, reading()));
+    entry.note(|s| s.set_metrics_file(&stopped, reading(), Timestamp::UNIX_EPOCH));
+    assert!(asked().metrics.is_none(), "of the run before");
+
+    let now = asked();
+    entry.note(|s| s.set_metrics(&now, reading()));
     cache.take_trial(trial(1, 9, "Pending", 0), 1);
     let now = entry.state().snapshot.trial(1).unwrap().clone();
     assert!(now.status.attempt == 1 && now.metrics.is_some());
