@@ -689,6 +689,24 @@ fn a_study_is_not_over_while_a_trial_that_it_has_is_not_in_view() {
 }
 
 #[test]
+fn results_wait_for_a_trial_that_is_not_in_view() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 3}})), 3, 0);
+    world.run();
+    let writes = |world: &World| {
+        let mut steps = world.plan().steps.into_iter();
+        steps.any(|s| matches!(s.action, Action::WriteResults { .. }))
+    };
+    world.pass(60);
+    let last = world.snapshot.trials.pop().unwrap();
+    assert!(!writes(&world), "without it they would be others");
+    // It is gone for good.
+    world.snapshot.vanishes(3);
+    assert!(writes(&world));
+    world.snapshot.trials.push(last);
+    assert!(!writes(&world), "they are as they should be");
+}
+
+#[test]
 fn a_deleted_study_goes_with_its_folder_only_if_that_is_wanted() {
     for (policy, removed) in [("Retain", false), ("Delete", true)] {
         let storage = json!({"outputPath": "s3://b/r", "onDelete": policy});

@@ -66,6 +66,7 @@ impl Attendance {
         entry.state().note_running(now);
         let active = is_active(study, &entry.state().snapshot);
         let owner_due = self.look_at_owner(context, entry, study, record, now).await;
+        let last_due = self.look_for_unseen(context, entry, study, now).await;
         if !active {
             // A finished study needs nothing but its name.
             let access = Access {
@@ -78,10 +79,9 @@ impl Attendance {
             };
             self.access.get_or_insert(Arc::new(access));
             self.generation = None;
-            return owner_due;
+            return [owner_due, last_due].into_iter().flatten().min();
         }
         let due = self.look_for_access(context, entry, study, now).await;
-        let last_due = self.look_for_unseen(context, entry, study, now).await;
         if let Some(access) = self.access.clone() {
             self.claim_again(entry, context, study, &access, now).await;
             let looks = entry.state().looks();

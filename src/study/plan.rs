@@ -231,6 +231,10 @@ fn storage_work(
         work.again_at = Some(at);
         return work;
     }
+    // A table that lacks a trial is worse than an old one: who reads it, or goes on from it, cannot tell.
+    if !snapshot.is_complete() {
+        return work;
+    }
     let report = is_last || report_at.is_some_and(|at| at <= now);
     let action = Action::WriteResults { revision, report };
     let requires = vec![Requirement::OwnsFolder, Requirement::Revision(revision)];

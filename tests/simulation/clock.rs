@@ -1,6 +1,6 @@
 //! The world's time: tokio's paused clock, read as a date.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -12,22 +12,33 @@ thread_local! {
     // One test is one thread, so a plain function can tell the time of its world.
     static START: Cell<Option<Instant>> = const { Cell::new(None) };
     static STEPS: Cell<u64> = const { Cell::new(0) };
+    // The last instant at which anything happened, and how much had happened before.
+    static LAST: Cell<(Duration, u64)> = const { Cell::new((Duration::ZERO, 0)) };
 }
 
 /// Begins the time of this thread's world.
 pub fn begin() {
     START.set(Some(Instant::now()));
     STEPS.set(0);
+    LAST.set((Duration::ZERO, 0));
 }
 
 /// Numbers what happens in this thread's world, over all its servers.
 pub fn step() -> u64 {
+    let before = steps_before();
+    LAST.set((elapsed(), before));
     STEPS.set(STEPS.get() + 1);
     STEPS.get()
 }
 
+/// The number of the last thing that happened before this instant: what a program that sends something now can have learnt of.
+pub fn steps_before() -> u64 {
+    let (at, before) = LAST.get();
+    if at == elapsed() { before } else { STEPS.get() }
+}
+
 /// How long this thread's world has existed.
-pub fn elapsed() -> std::time::Duration {
+pub fn elapsed() -> Duration {
     let start = START.get().unwrap_or_else(|| {
         begin();
         Instant::now()

@@ -56,7 +56,7 @@ pub fn client(cluster: &Cluster, namespace: &str, program: &Program) -> Client {
 }
 
 async fn serve(cluster: &Cluster, program: &Program, request: Request<KubeBody>) -> Answered {
-    let sent = clock::step();
+    let sent = clock::steps_before();
     let (parts, body) = request.into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.map_err(io::Error::other)?;
     cluster.travel().await;

@@ -8,7 +8,7 @@ use crate::s3::Effect;
 
 use super::{
     Findings, Invariant,
-    seen::{Seen, is_finished},
+    seen::{Seen, is_finished, text},
 };
 
 /// What a study writes into its folder.
@@ -58,12 +58,13 @@ pub fn check(seen: &Seen<'_>, effect: &Effect, findings: &mut Findings) {
         return;
     };
     if !is_finished(trial) {
-        let next = trial["status"]["attempt"].as_u64().unwrap_or_default() + 1;
-        let active = |attempt: u64| {
-            let workflow = seen.workflows.get(&format!("{name}-{number}-{attempt}"));
-            workflow.is_some_and(|w| w.creations > 0 && !w.gone)
-        };
-        if trial["status"]["phase"] == "Running" || active(next) {
+        let attempt = trial["status"]["attempt"].as_u64().unwrap_or_default();
+        let workflow = |attempt: u64| seen.workflows.get(&format!("{name}-{number}-{attempt}"));
+        let active = workflow(attempt + 1).is_some_and(|w| w.creations > 0 && !w.gone);
+        // One that was taken away before its start was recorded cannot be told from one that never was.
+        let recorded = seen.recorded.get(text(trial, "uid")).copied().unwrap_or_default();
+        let unknown = workflow(attempt).is_some_and(|w| w.gone && w.went < recorded);
+        if (trial["status"]["phase"] == "Running" && !unknown) || active {
             wrong("its trial is under way");
         }
         return;

@@ -35,7 +35,8 @@ fn trial(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     if change.before.is_some() || change.by == 0 {
         return;
     }
-    if study.numbers.contains_key(&number) {
+    // Who has not heard yet that a study is gone does what nobody will ever read.
+    if study.numbers.contains_key(&number) && !study.gone {
         findings.add(change.at, Invariant::Once, format!("trial {name} is created again"));
     }
     if number != study.numbers.len() as u64 + 1 && !study.numbers.contains_key(&number) {

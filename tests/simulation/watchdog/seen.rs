@@ -58,12 +58,12 @@ pub struct WorkflowSeen {
     pub object: Value,
     /// How often programs created it.
     pub creations: usize,
-    /// When that was first, among everything that happened.
-    pub first: u64,
+    /// When the last one went, among everything that happened.
+    pub went: u64,
     /// Which program created it last, and when that was.
     pub starter: (u32, u64),
     pub gone: bool,
-    /// Whether it was asked for before what was made in its place had come and gone.
+    /// Whether it was asked for before what was made in its place was gone.
     pub is_late: bool,
     /// Whether it has ended, even if somebody brought it back to life since.
     pub ended: bool,
@@ -72,10 +72,10 @@ pub struct WorkflowSeen {
 }
 
 impl WorkflowSeen {
-    /// Whether another one that was asked for by then is one too many: a request that was given up and takes effect all the same, after what was
-    /// made in its place has come and gone. No server can be told.
+    /// Whether another one that was asked for by then is one too many: a request that takes effect late, after what was made in its place has come
+    /// and gone. No server can be told.
     pub fn was_on_its_way(&self, sent: u64) -> bool {
-        self.creations > 0 && self.gone && sent < self.first
+        self.creations > 0 && self.gone && sent < self.went
     }
 }
 
@@ -85,6 +85,8 @@ pub struct Seen<'a> {
     pub studies: BTreeMap<String, StudySeen>,
     /// The trials that are there, by UID.
     pub trials: BTreeMap<String, Value>,
+    /// When the last attempt of each of them was recorded, among everything that happened.
+    pub recorded: BTreeMap<String, u64>,
     /// By name.
     pub workflows: BTreeMap<String, WorkflowSeen>,
     /// What is in the bucket.
@@ -118,6 +120,7 @@ impl<'a> Seen<'a> {
             plot,
             studies: BTreeMap::new(),
             trials: BTreeMap::new(),
+            recorded: BTreeMap::new(),
             workflows: BTreeMap::new(),
             files: BTreeMap::new(),
             hidden,
@@ -171,6 +174,10 @@ impl<'a> Seen<'a> {
                         .or_insert_with(|| object["spec"]["parameters"].clone());
                 }
                 self.deleted(change);
+                let before = change.before.as_ref().map(|b| &b["status"]["attempt"]);
+                if before != Some(&object["status"]["attempt"]) {
+                    self.recorded.insert(uid.clone(), change.step);
+                }
                 match change.gone {
                     true => self.trials.remove(&uid),
                     false => self.trials.insert(uid, object.clone()),
@@ -180,9 +187,6 @@ impl<'a> Seen<'a> {
                 let workflow = self.workflows.entry(text(object, "name").to_owned()).or_default();
                 if change.before.is_none() {
                     workflow.is_late = workflow.was_on_its_way(change.sent);
-                    if workflow.creations == 0 {
-                        workflow.first = change.step;
-                    }
                     workflow.creations += usize::from(change.by > 0);
                     workflow.starter = (change.by, change.step);
                     workflow.ended = false;
@@ -195,6 +199,9 @@ impl<'a> Seen<'a> {
                         .push(object["status"]["phase"].as_str().unwrap_or_default().to_owned());
                 }
                 workflow.gone = change.gone;
+                if change.gone {
+                    workflow.went = change.step;
+                }
                 workflow.object = object.clone();
             }
             _ => {}
