@@ -104,7 +104,7 @@ pub fn former_study(trial: &HyperparameterTrial) -> Option<String> {
 }
 
 /// For how long an answer is taken to show what is: another program may act as well, while its lease has not been taken over.
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_millis(100);
 
 /// What writes to a trial need.
 #[derive(Clone, Debug, Default)]
