@@ -206,7 +206,7 @@ impl Writer {
         bounded(self.client.request(request.map(as_yaml))).await
     }
 
-    /// Sets or removes a finalizer of ours, the others' staying, if the object is still at `version`.
+    /// Sets or removes a finalizer of ours, the others' staying, of the object with that UID: another one of its name is `NotFound`.
     ///
     /// # Errors
     /// What the API server says.
@@ -214,6 +214,7 @@ impl Writer {
         &self,
         namespace: &str,
         name: &str,
+        uid: &str,
         finalizer: &str,
         is_wanted: bool,
     ) -> Result<K, CallError>
@@ -222,6 +223,9 @@ impl Writer {
     {
         let api = self.api::<K>(namespace);
         let object = bounded(api.get_metadata(name)).await?;
+        if object.metadata.uid.as_deref() != Some(uid) {
+            return Err(CallError::NotFound);
+        }
         let mut finalizers = object.metadata.finalizers.unwrap_or_default();
         finalizers.retain(|f| f != finalizer);
         if is_wanted {

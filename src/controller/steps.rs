@@ -135,9 +135,7 @@ async fn apply_to_study(
         }
         Action::RemoveStudyFolder => {
             let (store, folder) = (store(access)?, folder(study)?);
-            // It may have been given to another study since.
-            if let Some(other) = foreign(store, &folder, study, &mut None).await? {
-                entry.note(|state| state.snapshot.folder = other);
+            if !is_ours(entry, study, store).await? {
                 return Ok(());
             }
             context.may_act()?;
@@ -222,9 +220,9 @@ pub async fn hold_study(context: &Context, entry: &Entry, wanted: bool) -> Resul
     if entry.state().record.as_ref().is_none_or(|r| r.is_held == wanted) {
         return Ok(());
     }
-    let writer = &context.writer;
+    let (writer, id) = (&context.writer, &entry.id);
     let changed = writer
-        .set_finalizer::<HyperparameterStudy>(&entry.id.namespace, &entry.id.name, STUDY_FINALIZER, wanted)
+        .set_finalizer::<HyperparameterStudy>(&id.namespace, &id.name, &id.uid, STUDY_FINALIZER, wanted)
         .await;
     match changed {
         Ok(object) => context.cache.answered_study(object),
@@ -232,6 +230,19 @@ pub async fn hold_study(context: &Context, entry: &Entry, wanted: bool) -> Resul
         Err(other) => return Err(other.into()),
     }
     Ok(())
+}
+
+/// Whether the study's folder is still its own: it may have been given to another study since that was looked at.
+///
+/// # Errors
+/// Storage fails.
+pub async fn is_ours(entry: &Entry, study: &Study, store: &Store) -> Result<bool, Trouble> {
+    let other = foreign(store, &folder(study)?, study, &mut None).await?;
+    let is_ours = other.is_none();
+    if let Some(other) = other {
+        entry.note(|state| state.snapshot.folder = other);
+    }
+    Ok(is_ours)
 }
 
 /// Why a folder that was the study's own is not any more, where that is so.
@@ -371,6 +382,10 @@ async fn write_results(
         let reports = context.telemetry.storage("read_results", reports).await?;
         entry.state().set_reports(reports);
     }
+    if !is_ours(&entry, &study, store).await? {
+        return Ok(());
+    }
+    context.may_act()?;
     let snapshot = entry.state().snapshot.clone();
     entry.state().snapshot.is_torn = true;
     let written = results::write(store, &folder, &study, &snapshot, with_report);
@@ -390,8 +405,8 @@ async fn write_results(
 /// Lets the trials go of a study that is gone.
 pub fn release_orphans(context: &Arc<Context>, entry: &Arc<Entry>) {
     let deleted = entry.state().deleted_trials();
-    for (number, namespace, name) in deleted {
-        let task = trial::release(context.clone(), entry.clone(), number, namespace, name);
+    for number in deleted {
+        let task = trial::release(context.clone(), entry.clone(), number);
         context.begin(entry, Work::Trial(number), task);
     }
 }

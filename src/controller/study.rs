@@ -14,11 +14,11 @@ use super::{
 use crate::{
     api::StudyStatus,
     cluster::{
-        cache::{Entry, StudyRecord, Work},
+        cache::{Entry, StudyRecord, Version, Work},
         events::study_events,
         write::CallError,
     },
-    study::{self, Plan, Study, Written, plan, unusable},
+    study::{self, Identity, Plan, Study, Written, plan, unusable},
 };
 
 /// How often, at most, a study's status is written.
@@ -36,16 +36,18 @@ pub async fn reconcile(context: &Arc<Context>, entry: &Arc<Entry>, own: &mut Att
         Err(message) => return explain(context, entry, own, &record, &message, now).await,
     };
     let looks_again = own.observe(context, entry, &study, &record, now).await;
+    let (version, plan) = {
+        let (state, start) = (entry.state(), Instant::now());
+        let plan = plan(&study, &state.snapshot, now);
+        context.telemetry.planned(start.elapsed());
+        (state.record.as_ref().map(|r| r.version.clone()), plan)
+    };
     let Plan {
         steps,
         status,
         again_at,
-    } = {
-        let (state, start) = (entry.state(), Instant::now());
-        let plan = plan(&study, &state.snapshot, now);
-        context.telemetry.planned(start.elapsed());
-        plan
-    };
+    } = plan;
+    let version = version.unwrap_or_default();
     let access = own.access();
     let result = match access {
         Some(access) => steps::apply(context, entry, &study, access, steps).await,
@@ -54,7 +56,7 @@ pub async fn reconcile(context: &Arc<Context>, entry: &Arc<Entry>, own: &mut Att
     let waits = context
         .noted(entry, Work::Study, result)
         .and_then(|wait| later(now, wait));
-    let writes = write_status(context, entry, own, &record, status, now).await;
+    let writes = write_status(context, entry, own, &record.identity, &version, status, now).await;
     [again_at, looks_again, waits, writes].into_iter().flatten().min()
 }
 
@@ -105,16 +107,17 @@ async fn explain(
         let wait = context.noted(entry, Work::Study, deleted)?;
         return later(now, wait);
     }
-    let writes = write_status(context, entry, own, record, status, now).await;
+    let writes = write_status(context, entry, own, &record.identity, &record.version, status, now).await;
     [again, goes_at, writes].into_iter().flatten().min()
 }
 
-/// Writes the status where it is new, at most twice a second. Gives when it has to wait.
+/// Writes the status where it is new, at most twice a second, over the version that it was planned on. Gives when it has to wait.
 async fn write_status(
     context: &Context,
     entry: &Entry,
     own: &mut Attendance,
-    record: &StudyRecord,
+    identity: &Identity,
+    planned_on: &Version,
     status: StudyStatus,
     now: Timestamp,
 ) -> Option<Timestamp> {
@@ -126,6 +129,10 @@ async fn write_status(
     if before == status {
         return None;
     }
+    if version != *planned_on {
+        // It has changed meanwhile: the next status is planned on what it is.
+        return Some(now);
+    }
     let due = own
         .status_written
         .and_then(|at| later(at, STATUS_INTERVAL))
@@ -133,7 +140,6 @@ async fn write_status(
     if due.is_some() {
         return due;
     }
-    let identity = &record.identity;
     let writer = &context.writer;
     let written = writer
         .study_status(&identity.namespace, &identity.name, &version, &status)

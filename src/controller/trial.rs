@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use kube::Resource;
 
-use super::context::{Access, Context, Trouble};
+use super::{
+    context::{Access, Context, Trouble},
+    steps,
+};
 use crate::{
     api::{self, Files, HyperparameterTrial, TrialStatus},
     cluster::{
@@ -18,7 +21,7 @@ use crate::{
     },
     metrics::{MAX_BYTES, MetricsError, Reading},
     storage::{Location, StorageError, Store},
-    study::{self, Action, Failure, RunState, Step, Study, Trial},
+    study::{self, Action, Failure, Requirement, RunState, Step, Study, Trial},
     workflow::{self, Owner, Seen, Template},
 };
 
@@ -46,23 +49,13 @@ impl TrialWork {
         let Some((trial, record)) = self.observe(&step) else {
             return Ok(());
         };
-        let name = self.name();
         match step.action {
             Action::Start { attempt, .. } => self.start(&step, trial, record, attempt).await,
             Action::Stop { attempt, .. } => self.stop(attempt).await,
             Action::ReadMetrics { attempt, .. } => self.read_metrics(&trial, attempt).await,
             Action::Record { status, .. } => self.record(&record.version, *status).await,
-            Action::DeleteFolder { .. } => self.delete_folder(&trial, &record.version).await,
-            Action::ReleaseTrial { .. } if record.is_held => {
-                release(
-                    self.context,
-                    self.entry,
-                    self.number,
-                    self.study.namespace.clone(),
-                    name,
-                )
-                .await
-            }
+            Action::DeleteFolder { .. } => self.delete_folder(&step).await,
+            Action::ReleaseTrial { .. } if record.is_held => release(self.context, self.entry, self.number).await,
             _ => Ok(()),
         }
     }
@@ -126,6 +119,9 @@ impl TrialWork {
                 return Ok(());
             };
             (trial, record) = newest;
+            if !steps::is_ours(&self.entry, &self.study, store).await? {
+                return Ok(());
+            }
             self.context.may_act()?;
             let left = telemetry.storage("empty_folder", store.empty_folder(&folder)).await?;
             let metrics = folder.join(self.study.spec.trial.metrics.file());
@@ -163,16 +159,31 @@ impl TrialWork {
 
     /// The trial as the API server itself shows it, where it is still the one that was seen and the step is still due.
     async fn ask(&self, step: &Step, record: &TrialRecord) -> Result<Option<(Trial, TrialRecord)>, Trouble> {
-        match self.context.writer.trial(self.namespace(), &self.name()).await? {
-            Some(found) if found.metadata.uid.as_ref() == Some(&record.uid) => self.take(found),
+        self.ask_api(self.number, record).await?;
+        Ok(self.observe(step).filter(|(_, newest)| newest.uid == record.uid))
+    }
+
+    /// Takes a trial of the study as the API server has it, unless that was just done.
+    async fn ask_for(&self, number: u32) -> Result<(), Trouble> {
+        let known = self.entry.state().trial_record(number).cloned();
+        match known.filter(|known| !known.is_fresh()) {
+            Some(known) => self.ask_api(number, &known).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn ask_api(&self, number: u32, known: &TrialRecord) -> Result<(), Trouble> {
+        let name = self.study.trial_name(number);
+        match self.context.writer.trial(self.namespace(), &name).await? {
+            Some(found) if found.metadata.uid.as_ref() == Some(&known.uid) => self.take(found),
             _ => self.entry.note(|state| {
-                let is_same = |now: &TrialRecord| now.uid == record.uid;
-                if state.trial_record(self.number).is_some_and(is_same) {
-                    state.drop_trial(self.number);
+                let is_same = |now: &TrialRecord| now.uid == known.uid;
+                if state.trial_record(number).is_some_and(is_same) {
+                    state.drop_trial(number);
                 }
             }),
         }
-        Ok(self.observe(step).filter(|(_, newest)| newest.uid == record.uid))
+        Ok(())
     }
 
     /// Creates an attempt's Workflow, or finds the one that was created before.
@@ -318,9 +329,23 @@ impl TrialWork {
         }
     }
 
-    async fn delete_folder(&self, trial: &Trial, version: &Version) -> Result<(), Trouble> {
+    async fn delete_folder(&self, step: &Step) -> Result<(), Trouble> {
         let (store, folder) = (self.store()?, self.folder()?);
         let telemetry = &self.context.telemetry;
+        let better = step.requires.iter().find_map(|r| match r {
+            Requirement::Surpassed { by, .. } => Some(by.as_slice()),
+            _ => None,
+        });
+        for number in better.unwrap_or_default() {
+            // One of those that it gives way to may have been deleted, unseen by us.
+            self.ask_for(*number).await?;
+        }
+        if !steps::is_ours(&self.entry, &self.study, store).await? {
+            return Ok(());
+        }
+        let Some((trial, record)) = self.observe(step) else {
+            return Ok(());
+        };
         self.context.may_act()?;
         telemetry.storage("delete_folder", store.delete_folder(&folder)).await?;
         self.works();
@@ -328,7 +353,7 @@ impl TrialWork {
             files: Some(Files::Deleted),
             ..trial.status.clone()
         };
-        self.write(version, &status).await.map(|_| ())
+        self.write(&record.version, &status).await.map(|_| ())
     }
 
     /// Writes the trial's status, and takes what the API server made of it.
@@ -432,16 +457,14 @@ impl TrialWork {
 ///
 /// # Errors
 /// What has to be tried again.
-pub async fn release(
-    context: Arc<Context>,
-    entry: Arc<Entry>,
-    number: u32,
-    namespace: String,
-    name: String,
-) -> Result<(), Trouble> {
-    let writer = &context.writer;
+pub async fn release(context: Arc<Context>, entry: Arc<Entry>, number: u32) -> Result<(), Trouble> {
+    let Some(uid) = entry.state().trial_record(number).map(|record| record.uid.clone()) else {
+        return Ok(());
+    };
+    let (writer, study) = (&context.writer, &entry.id);
+    let name = format!("{}-{number}", study.name);
     let released = writer
-        .set_finalizer::<HyperparameterTrial>(&namespace, &name, TRIAL_FINALIZER, false)
+        .set_finalizer::<HyperparameterTrial>(&study.namespace, &name, &uid, TRIAL_FINALIZER, false)
         .await;
     match released {
         Ok(_) => Ok(()),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Folder, RunState, Snapshot, Study};
+use super::{Folder, Run, RunState, Snapshot, Study};
 use crate::api::{Origin, ParameterMap, RequestRef, StudyStatus, TrialPhase, TrialStatus};
 
 /// What to do next.
@@ -137,6 +137,13 @@ pub enum Requirement {
         /// Its recorded phase.
         phase: TrialPhase,
     },
+    /// What runs for the trial stands as it did.
+    Run {
+        /// The trial.
+        number: u32,
+        /// What ran, or runs, for it.
+        run: Option<Run>,
+    },
     /// No run of this attempt was ever seen.
     NoRun {
         /// The trial.
@@ -183,6 +190,7 @@ impl Requirement {
             Self::At { number, attempt, phase } => {
                 trial(number).is_some_and(|t| t.status.attempt == *attempt && t.status.phase == *phase)
             }
+            Self::Run { number, run } => trial(number).is_some_and(|t| t.run == *run),
             Self::NoRun { number, attempt } => {
                 trial(number).is_some_and(|t| t.run.as_ref().is_none_or(|r| r.attempt < *attempt))
             }

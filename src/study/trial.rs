@@ -111,8 +111,15 @@ fn record(study: &Study, trial: &Trial, status: TrialStatus) -> Step {
             number: trial.number,
             status: Box::new(status),
         },
-        // Whether a failed attempt is tried again follows from the spec.
-        requires: vec![Requirement::Generation(study.generation), at(trial)],
+        // Whether a failed attempt is tried again follows from the spec; and what ended may have been brought back to life.
+        requires: vec![
+            Requirement::Generation(study.generation),
+            at(trial),
+            Requirement::Run {
+                number: trial.number,
+                run: trial.run.clone(),
+            },
+        ],
     }
 }
 

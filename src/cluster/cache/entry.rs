@@ -322,16 +322,10 @@ impl State {
         self.trials.get(&number)
     }
 
-    /// The trials that were deleted and are held back by us: number, namespace, name.
-    pub fn deleted_trials(&self) -> Vec<(u32, String, String)> {
-        let StudyId {
-            namespace, name: study, ..
-        } = &self.id;
+    /// The numbers of the trials that were deleted and are held back by us.
+    pub fn deleted_trials(&self) -> Vec<u32> {
         let held = |t: &&Trial| t.deleting && self.trials.get(&t.number).is_some_and(|r| r.is_held);
-        let deleted = self.snapshot.trials.iter().filter(held);
-        deleted
-            .map(|t| (t.number, namespace.clone(), format!("{study}-{}", t.number)))
-            .collect()
+        self.snapshot.trials.iter().filter(held).map(|t| t.number).collect()
     }
 
     /// Whether nothing is known of it any more.

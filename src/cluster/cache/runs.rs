@@ -164,6 +164,14 @@ impl State {
         if let Some((run, record)) = run.as_ref().zip(self.trials.get_mut(&number)) {
             record.begun = record.begun.max(Some(run.attempt));
         }
+        let is_revived = |trial: &Trial| {
+            let ended = trial.run.as_ref().is_some_and(|r| r.state != RunState::Active);
+            ended && run.as_ref().is_some_and(|r| r.state == RunState::Active)
+        };
+        if self.snapshot.trial(number).is_some_and(is_revived) {
+            // What was stopped before runs again: it has to be stopped anew.
+            self.stopped.retain(|(stopped, _)| *stopped != number);
+        }
         if let Some(trial) = self.trial_mut(number) {
             trial.set_run(run);
             trial.run_since = since;
