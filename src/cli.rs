@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use hyperstudy::{
-    api::schema,
+    api::{schema, sentence},
     controller,
     local::{self, RunOptions, exit, load::Choice, validate::validate},
     suggest,
@@ -112,7 +112,7 @@ impl Cli {
                 {
                     Ok(status) => status,
                     Err(error) => {
-                        eprintln!("{error}");
+                        tell(&error.to_string());
                         error.exit_status()
                     }
                 }
@@ -120,7 +120,7 @@ impl Cli {
             Command::Validate(Validate { study, what, data }) => match validate(&study, &what.choice(), &data) {
                 Ok(summary) => or_fault(io::stdout().write_all(summary.as_bytes()).map_err(|e| e.to_string())),
                 Err(lines) => {
-                    lines.iter().for_each(|line| eprintln!("{line}"));
+                    lines.iter().for_each(|line| tell(line));
                     exit::BAD_REQUEST
                 }
             },
@@ -137,10 +137,15 @@ fn or_fault(result: Result<(), String>) -> u8 {
     match result {
         Ok(()) => exit::SUCCEEDED,
         Err(message) => {
-            eprintln!("{message}");
+            tell(&message);
             exit::FAILED
         }
     }
+}
+
+/// Says what is wrong. It may hold what somebody wrote into a file: nothing of that steers a terminal.
+fn tell(message: &str) {
+    message.lines().for_each(|line| eprintln!("{}", sentence(line)));
 }
 
 fn crd(dir: Option<&Path>) -> Result<(), String> {

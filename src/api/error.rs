@@ -15,7 +15,10 @@ pub fn sentence(text: &str) -> Cow<'_, str> {
 }
 
 fn shown(text: &str, most: usize) -> Cow<'_, str> {
-    let is_hidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    // Also what turns the direction of writing, which makes a text look like another one.
+    let is_hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if text.len() <= most && !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }

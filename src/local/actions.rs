@@ -8,7 +8,7 @@ use super::{
     attempt::Files,
     entry::{Entry, RequestEntry, StatusEntry, TrialEntry, WrittenEntry},
     error::RunError,
-    health,
+    health, orphans,
     process::Order,
     runner::Runner,
 };
@@ -17,7 +17,7 @@ use crate::{
     history::{self, HistoryError, Recorded},
     metrics::{MAX_BYTES, MetricsError},
     results,
-    storage::{ClaimError, Location, Owner, StorageError},
+    storage::{ClaimError, Location, NAMESAKE, Owner, StorageError},
     study::{self, Action, Failure, Folder, Memory, Run, RunState},
 };
 
@@ -140,8 +140,7 @@ impl Runner {
             }
             Err(refusal) => {
                 let mut message = refusal.to_string();
-                if matches!(&refusal, ClaimError::Owned { other, .. } if other.contains(&format!("'{}'", self.study.name)))
-                {
+                if matches!(&refusal, ClaimError::Owned { other, .. } if other == NAMESAKE) {
                     let journal = self.ledger.path();
                     message.push_str("; if that was this study, its journal is missing: ");
                     message.push_str(&journal.display().to_string());
@@ -192,6 +191,14 @@ impl Runner {
             .path_of(&folder)
             .map_err(|e| RunError::Fault(e.to_string()))?;
         let cannot = |error| RunError::Fault(format!("cannot create {}: {error}", path.display()));
+        if attempt > 1 {
+            // What an earlier attempt has left running would write into this one's folder.
+            let ended = self
+                .layout
+                .mark(&self.study.uid)
+                .map(|mark| orphans::end_all(&mark, Some(number)));
+            ended?.map_err(|e| RunError::Fault(e.to_string()))?;
+        }
         // What an attempt has put in the place of its folder goes, and never what it leads to.
         self.server.make_way(&folder).map_err(cannot)?;
         let mut left = Vec::new();
@@ -256,6 +263,9 @@ impl Runner {
             Err(StorageError::TooLarge { .. }) => {
                 Err(MetricsError::MetricsTooLarge(format!("{} MiB", MAX_BYTES >> 20)))
             }
+            Err(StorageError::Local { path, source }) if is_of_its_making(&source) => {
+                Err(MetricsError::MetricsUnreadable(format!("{}: {source}", path.display())))
+            }
             other => match self.noted(other, now)? {
                 None => return Ok(()),
                 Some(found) => match found.filter(|object| stale.as_ref() != Some(&object.version)) {
@@ -306,4 +316,10 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Whether a file cannot be read because of what its own trial did: no right to read it, or links that lead in a circle.
+fn is_of_its_making(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::PermissionDenied
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }

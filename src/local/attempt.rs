@@ -122,7 +122,6 @@ impl Program {
     ) -> Result<Prepared, String> {
         let output_path = study.trial_folder(trial.number);
         let env = environment.of(&environment::Attempt {
-            uid: &study.uid,
             number: trial.number,
             attempt,
             parameters: &trial.parameters,

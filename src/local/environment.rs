@@ -45,8 +45,6 @@ pub struct S3<'a> {
 /// An attempt as its process finds it.
 #[derive(Debug)]
 pub struct Attempt<'a> {
-    /// The study's UID.
-    pub uid: &'a str,
     /// The trial's number.
     pub number: u32,
     /// The attempt, from 1.
@@ -64,11 +62,12 @@ pub struct Attempt<'a> {
 pub struct Environment {
     set: Vec<(OsString, OsString)>,
     remove: Vec<OsString>,
+    mark: String,
 }
 
 impl Environment {
-    /// The environment of trials that are to use `s3`, the caller's being `caller`.
-    pub fn new(s3: &S3<'_>, caller: impl Iterator<Item = (OsString, OsString)>) -> Self {
+    /// The environment of trials that are to use `s3`, the caller's being `caller`; `mark` is what all their processes are known by.
+    pub fn new(s3: &S3<'_>, caller: impl Iterator<Item = (OsString, OsString)>, mark: String) -> Self {
         let mut remove: Vec<OsString> = MISLEADING.iter().map(OsString::from).collect();
         let mut proxied = false;
         let mut unproxied = Vec::new();
@@ -97,7 +96,7 @@ impl Environment {
             let list = unproxied.join(OsStr::new(","));
             set.extend(["no_proxy", "NO_PROXY"].map(|name| (name.into(), list.clone())));
         }
-        Self { set, remove }
+        Self { set, remove, mark }
     }
 
     /// What is taken away of the caller's.
@@ -116,7 +115,7 @@ impl Environment {
             ("HYPERSTUDY_PARAMETERS".into(), json.into()),
             (
                 orphans::VARIABLE.into(),
-                format!("{}/{}-{}", attempt.uid, attempt.number, attempt.attempt).into(),
+                format!("{}/{}-{}", self.mark, attempt.number, attempt.attempt).into(),
             ),
         ]);
         let one = |(name, value)| (format!("HYPERSTUDY_PARAM_{name}").into(), expr::text(value).into());
@@ -146,13 +145,12 @@ mod tests {
             ("PATH", "/bin"),
         ];
         let caller = caller.into_iter().map(|(n, v)| (n.into(), v.into()));
-        let environment = Environment::new(&s3, caller);
+        let environment = Environment::new(&s3, caller, "u".to_owned());
         assert!(environment.removed().iter().any(|n| n == "AWS_PROFILE"));
         assert!(environment.removed().iter().any(|n| n == "HYPERSTUDY_PARAM_old"));
         assert!(!environment.removed().iter().any(|n| n == "PATH"));
         let parameters = [("lr".to_owned(), 0.5.into()), ("opt".to_owned(), "adam".into())].into();
         let set = environment.of(&Attempt {
-            uid: "u",
             number: 3,
             attempt: 2,
             parameters: &parameters,

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -96,6 +97,16 @@ impl Layout {
         self.own().join(&self.study)
     }
 
+    /// What the processes of a study's attempts are known by: its UID and the data folder, of which there may be a copy.
+    ///
+    /// # Errors
+    /// The folder cannot be looked at.
+    pub fn mark(&self, uid: &str) -> Result<String, LayoutError> {
+        let own = self.own();
+        let found = fs::metadata(&own).map_err(|error| LayoutError::Unusable { path: own, error })?;
+        Ok(format!("{uid}.{:x}-{:x}", found.dev(), found.ino()))
+    }
+
     /// The study's journal.
     pub fn journal(&self) -> PathBuf {
         self.state().join("journal.jsonl")
@@ -132,7 +143,8 @@ impl Layout {
         };
         let own = self.own();
         fs::create_dir_all(&own).map_err(unusable(&own))?;
-        let lock = Lock::take(&self.data, &own.join("lock"))?;
+        // No study has such a name: theirs are the folders beside it.
+        let lock = Lock::take(&self.data, &own.join(".lock"))?;
         for folder in [self.logs(), self.scratches()] {
             fs::create_dir_all(&folder).map_err(unusable(&folder))?;
         }

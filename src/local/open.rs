@@ -66,6 +66,7 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         // Said before anything is begun; what counts is read once the folder is the study's own.
         sources.gather(&fresh).map_err(|e| refuse(vec![e.to_string()]))?;
     }
+    let (was_there, had_journal) = (layout.state().exists(), layout.journal().exists());
     let _lock = layout.prepare()?;
     let mut ledger = Ledger::open(&layout.journal(), &fresh.space)?;
     let is_new = ledger.study().is_none();
@@ -74,7 +75,7 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         .compile(&entry.uid, entry.generation, entry.created)
         .map_err(|e| refuse(load::lines(&e)))?;
     if !is_new {
-        clear_up(&mut ledger, &layout, &entry.uid)?;
+        clear_up(&mut ledger, &layout, &layout.mark(&entry.uid)?)?;
     }
     ledger.offer(loaded.requests);
 
@@ -89,7 +90,7 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         access_key: &endpoint.access_key,
         secret_key: &endpoint.secret_key,
     };
-    let environment = Environment::new(&s3, std::env::vars_os());
+    let environment = Environment::new(&s3, std::env::vars_os(), layout.mark(&entry.uid)?);
     let store = Store::new(endpoint, plain_http());
     let attempts = Attempts::new().map_err(|e| fault("cannot listen for signals", e))?;
     let mut view = View::new(&study, &ledger.snapshot().status);
@@ -103,7 +104,7 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
             study.name
         ));
     }
-    let state = layout.state();
+    let (state, journal) = (layout.state(), layout.journal());
     let runner = Runner {
         study,
         program,
@@ -119,8 +120,12 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
     };
     let result = runner.run().await;
     if is_new && matches!(result, Err(RunError::BadRequest(_))) {
-        // Its folder is somebody else's: nothing was begun, nothing is left behind.
-        let _ = fs::remove_dir_all(state);
+        // Its folder is somebody else's: nothing was begun, nothing of this run is left behind, and all that was there before.
+        let _ = match (was_there, had_journal) {
+            (false, _) => fs::remove_dir_all(state),
+            (true, false) => fs::remove_file(journal),
+            (true, true) => Ok(()),
+        };
     }
     result
 }
@@ -189,8 +194,8 @@ fn new_uid() -> std::io::Result<String> {
 }
 
 /// Ends what an earlier run has left behind, and notes what it was in the middle of as interrupted.
-fn clear_up(ledger: &mut Ledger, layout: &Layout, uid: &str) -> Result<(), RunError> {
-    orphans::end_all(uid).map_err(|e| RunError::Fault(e.to_string()))?;
+fn clear_up(ledger: &mut Ledger, layout: &Layout, mark: &str) -> Result<(), RunError> {
+    orphans::end_all(mark, None).map_err(|e| RunError::Fault(e.to_string()))?;
     let interrupted: Vec<(u32, u32)> = ledger.running().collect();
     for (number, attempt) in interrupted {
         ledger.set_run(

@@ -8,18 +8,19 @@ use std::{
 
 use rustix::process::{Pid, Signal, getpgid, getpid, kill_process, kill_process_group};
 
-/// The variable by which an attempt's processes are known; its value is `<study uid>/<number>-<attempt>`.
+/// The variable by which an attempt's processes are known; its value is `<mark>/<number>-<attempt>`, the mark that of the study in its data folder.
 pub const VARIABLE: &str = "HYPERSTUDY_ATTEMPT";
 
 /// How long killed processes may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Kills all processes of any attempt of the study `uid` and waits until they are gone. Gives how many there were.
+/// Kills all processes of any attempt of the study with that mark, or of one trial of it, and waits until they are gone. Gives how many there were.
 ///
 /// # Errors
 /// The list of processes cannot be read, or one of them does not go.
-pub fn end_all(uid: &str) -> io::Result<usize> {
-    let mark = format!("{VARIABLE}={uid}/");
+pub fn end_all(mark: &str, trial: Option<u32>) -> io::Result<usize> {
+    let trial = trial.map(|number| format!("{number}-")).unwrap_or_default();
+    let mark = format!("{VARIABLE}={mark}/{trial}");
     let deadline = Instant::now().checked_add(PATIENCE);
     let mut most = 0;
     loop {
@@ -108,11 +109,12 @@ mod tests {
         let mut other = start(&format!("{uid}x"));
         visible(&uid);
         visible(&format!("{uid}x"));
-        assert!(end_all(&uid).unwrap() >= 1);
+        assert_eq!(end_all(&uid, Some(2)).unwrap(), 0);
+        assert!(end_all(&uid, Some(1)).unwrap() >= 1);
         assert!(!ours.wait().unwrap().success());
         assert!(other.try_wait().unwrap().is_none());
-        assert_eq!(end_all(&uid).unwrap(), 0);
-        assert!(end_all(&format!("{uid}x")).unwrap() >= 1);
+        assert_eq!(end_all(&uid, None).unwrap(), 0);
+        assert!(end_all(&format!("{uid}x"), None).unwrap() >= 1);
         other.wait().unwrap();
     }
 }

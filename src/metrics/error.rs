@@ -26,6 +26,10 @@ pub enum MetricsError {
     #[error("the metrics file has more than {0}")]
     MetricsTooLarge(String),
 
+    /// The trial has left it so that it cannot be read.
+    #[error("the metrics file cannot be read: {0}: the trial has to leave it, and the folders above it, readable")]
+    MetricsUnreadable(String),
+
     /// It is packed in a way that cannot be read.
     #[error("the metrics file is {0}: write it with `archive: {{none: {{}}}}`")]
     MetricsBadArchive(String),
@@ -96,6 +100,7 @@ impl MetricsError {
             Self::MetricsMissing(_) => "MetricsMissing",
             Self::MetricsEmpty => "MetricsEmpty",
             Self::MetricsTooLarge(_) => "MetricsTooLarge",
+            Self::MetricsUnreadable(_) => "MetricsUnreadable",
             Self::MetricsBadArchive(_) => "MetricsBadArchive",
             Self::MetricsNotJson { .. } => "MetricsNotJson",
             Self::MetricsNotObject { .. } => "MetricsNotObject",

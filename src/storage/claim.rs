@@ -9,6 +9,8 @@ use super::{
 
 /// The object in a study's folder that says whose it is.
 pub(super) const OWNER: &str = ".owner";
+/// What the owner of a folder is called that bears the same name as the study that wants it.
+pub const NAMESAKE: &str = "an earlier study of the same name";
 /// The result files, which a new owner may remove.
 const RESULTS: [&str; 5] = [
     "history.json",
@@ -137,7 +139,7 @@ impl Store {
                 return Err(ClaimError::Owned {
                     folder: folder.to_string(),
                     other: match is_namesake {
-                        true => "an earlier study of the same name".to_owned(),
+                        true => NAMESAKE.to_owned(),
                         false => other.study(),
                     },
                 });

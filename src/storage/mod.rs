@@ -22,7 +22,7 @@ use aws_sdk_s3::{
     },
 };
 
-pub use claim::{ClaimError, Owner};
+pub use claim::{ClaimError, NAMESAKE, Owner};
 pub use connector::{Authorities, AuthoritiesError, Trust, connector, has_system_authorities, plain_http};
 pub use delete::Leftover;
 pub use encryption::Encryption;

@@ -597,3 +597,74 @@ fn of_two_runs_that_begin_at_once_one_is_refused_and_told_of_the_other() {
     assert_eq!(place.rows().len(), 1);
     place.is_tidy();
 }
+
+#[test]
+fn a_run_that_is_refused_leaves_what_was_there() {
+    let place = Place::new("  budget: {trials: 2}\n");
+    place.run(QUICK).ended(0);
+    let (journal, kept) = (place.journal(), place.journal().with_extension("kept"));
+    fs::rename(&journal, &kept).unwrap();
+    let said = place.run(QUICK).ended(2).says("its journal is missing");
+    assert!(said.err.contains("an earlier study of the same name"), "{said:?}");
+    assert!(kept.exists());
+    assert_eq!(fs::read_dir(journal.with_file_name("logs")).unwrap().count(), 2);
+    assert!(!journal.exists());
+    fs::rename(&kept, &journal).unwrap();
+    place.run(QUICK).ended(0);
+    assert_eq!(place.rows().len(), 2);
+}
+
+#[test]
+fn a_run_on_a_copy_of_the_data_folder_leaves_the_original_run_alone() {
+    let place = Place::new("  budget: {trials: 1}\n");
+    place.run(QUICK).ended(0);
+    let copy = Place::new("  budget: {trials: 2}\n");
+    fs::create_dir(copy.path("data")).unwrap();
+    copy_all(&place.path("data"), &copy.path("data"));
+    place.write_study("  budget: {trials: 2}\n");
+    let mut original = place.start(&format!("touch began; until test -e go; do sleep 0.01; done; {QUICK}"));
+    place.wait_for("the original's trial", || place.path("began").exists());
+    copy.run(QUICK).ended(0);
+    assert_eq!(copy.rows().len(), 2);
+    assert!(original.try_wait().unwrap().is_none());
+    fs::write(place.path("go"), "").unwrap();
+    finish(original).ended(0);
+    let rows = place.rows();
+    assert!(rows.values().all(|row| row.starts_with("COMPLETED")), "{rows:?}");
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
+fn what_an_attempt_has_left_running_is_ended_before_the_next_one() {
+    let place = Place::new("  budget: {trials: 1}\n  retries: {limit: 1}\n");
+    let left = "setsid sh -c 'echo $$ > left; exec sleep 600' & until test -s left; do :; done; exit 1";
+    let exec = format!("if ! test -e left; then {left}; fi; ! grep -q sleep /proc/$(cat left)/cmdline && {QUICK}");
+    place.run(&exec).ended(0);
+    assert!(place.rows()[&1].starts_with("COMPLETED"));
+}
+
+#[test]
+fn a_metrics_file_that_its_trial_made_unreadable_concerns_no_other_trial() {
+    let place = Place::new("  budget: {trials: 3}\n");
+    let circle = "ln -s metrics.json ${trial.outputDir}/metrics.json";
+    let exec = format!("if test ${{trial.number}} = 1; then {circle}; else {QUICK}; fi");
+    place.run(&exec).ended(0).says("the metrics file cannot be read");
+    let rows = place.rows();
+    assert!(rows[&1].starts_with("FAILED"), "{rows:?}");
+    assert_eq!(rows.values().filter(|row| row.starts_with("COMPLETED")).count(), 2);
+}
+
+#[test]
+fn a_study_may_have_any_name_and_nothing_that_it_says_steers_the_terminal() {
+    let place = Place::new("  budget: {trials: 1}\n");
+    let study = fs::read_to_string(place.path("study.yaml")).unwrap();
+    fs::write(place.path("study.yaml"), study.replace("name: small", "name: lock")).unwrap();
+    place.run(QUICK).ended(0);
+    let hostile = study.replace(
+        "  budget:",
+        "  history: {from: [\"/nowhere\\e[31m\\u202Ex\"]}\n  budget:",
+    );
+    fs::write(place.path("study.yaml"), hostile).unwrap();
+    let said = place.run(QUICK).ended(2).says("/nowhere");
+    assert!(!said.err.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+}

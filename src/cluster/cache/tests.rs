@@ -461,7 +461,7 @@ fn a_trial_that_outlives_its_study_is_let_go_when_it_is_deleted() {
     cache.take_trial(left(true), 1);
     let entries = cache.entries();
     let deleted = entries[0].state().deleted_trials();
-    assert_eq!(deleted, [(1, NAMESPACE.to_owned(), "s-1".to_owned())]);
+    assert_eq!(deleted, [1]);
 }
 
 #[test]

@@ -121,12 +121,17 @@ pub fn prune(folder: &Path, itself: bool) -> io::Result<bool> {
     }
 }
 
-/// Removes what is at a path where it is no folder; a link goes, and what it leads to stays.
+/// Removes what is at a path where it is no folder; a link goes, and what it leads to stays. A folder is made one that can be emptied.
 pub fn make_way(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.is_dir() => fs::remove_file(path),
+        Ok(_) => {
+            // Where it is somebody else's, what is done with it next says so.
+            let _ = open_up(path);
+            Ok(())
+        }
         Err(e) if !is_absent(&e) => Err(e),
-        _ => Ok(()),
+        Err(_) => Ok(()),
     }
 }
 
@@ -152,7 +157,10 @@ pub fn remove(path: &Path) -> io::Result<()> {
 fn open_up(path: &Path) -> io::Result<()> {
     let mut folders: Vec<PathBuf> = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
-        fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+        let mode = fs::symlink_metadata(&folder)?.permissions().mode();
+        if mode & 0o700 != 0o700 {
+            fs::set_permissions(&folder, Permissions::from_mode(mode | 0o700))?;
+        }
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
