@@ -8,7 +8,7 @@ mod world;
 
 use hyperstudy::{
     api::{Shutdown, StudyPhase, TrialPhase},
-    study::{Action, Folder, Plan, Snapshot},
+    study::{Action, Failure, Folder, Plan, Run, RunState, Snapshot},
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -686,6 +686,25 @@ fn a_study_is_not_over_while_a_trial_that_it_has_is_not_in_view() {
     assert_eq!(world.snapshot.unseen().collect::<Vec<_>>(), [3]);
     world.snapshot.trials.push(last);
     assert_eq!(world.plan().status.phase, StudyPhase::Succeeded);
+}
+
+#[test]
+fn an_outcome_is_not_recorded_of_a_run_that_goes_on_meanwhile() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 1}, "retries": {"limit": 1}})), 3, 0);
+    world.settle();
+    world.snapshot.trials[0].run = Some(Run {
+        attempt: 1,
+        state: RunState::Failed(Failure::Failed, "exit code 1".to_owned()),
+    });
+    let plan = world.plan();
+    let record = plan.steps.iter().find(|s| matches!(s.action, Action::Record { .. }));
+    let record = record.unwrap();
+    assert!(record.is_due(&world.study, &world.snapshot));
+    world.snapshot.trials[0].run = Some(Run {
+        attempt: 1,
+        state: RunState::Active,
+    });
+    assert!(!record.is_due(&world.study, &world.snapshot));
 }
 
 #[test]

@@ -167,7 +167,9 @@ fn older_news_of_a_trial_are_left_alone_and_metrics_stay_with_their_run() {
     assert!(asked().missed_at.is_some() && asked().metrics.is_none());
     entry.note(|s| s.set_metrics_file(&stopped, missing(), Timestamp::UNIX_EPOCH));
     assert!(asked().metrics.is_some());
+    entry.state().stopped.insert((1, 1));
     cache.take_workflow(&workflow("s-1-1", 32, "trial-1", &json!({})), 1);
+    assert!(entry.state().stopped.is_empty(), "it has to be stopped anew");
     assert!(
         asked().metrics.is_none() && asked().missed_at.is_none(),
         "a person runs it again"

@@ -9,6 +9,9 @@ use crate::{
     plot::{Outcome, Plot, play, troubles},
 };
 
+/// How many events of a watch are lost, one at a time: more than there are.
+const EVENTS: usize = 40;
+
 /// The study: six trials, two at a time, of which the best stays.
 fn plot() -> Plot {
     let mut plot = Plot::draw(6);
@@ -61,8 +64,13 @@ fn every_fault_at_every_call() {
     let troubles = troubles();
     // A sample of them: one fault for each call, another one for the next.
     let every = variable("HYPERSTUDY_EVERY").map_or(1, |n| u32::try_from(n).unwrap_or(1));
+    // Of a watch, each of its first events is lost once.
+    let events = (0..undisturbed.calls)
+        .filter(|call| calls[*call as usize].contains(" Watch "))
+        .flat_map(|call| (1..=EVENTS).map(move |after| (call, Trouble::Lose { after })));
     let worlds: Vec<(u32, Trouble)> = (0..undisturbed.calls)
         .flat_map(|call| troubles.iter().map(move |t| (call, t.clone())))
+        .chain(events)
         .enumerate()
         .filter(|(place, _)| (*place as u32 + *place as u32 / 90).is_multiple_of(every))
         .map(|(_, world)| world)

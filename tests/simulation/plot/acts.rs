@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
+    cluster::Cluster,
     dice::Dice,
     plot::metrics,
     world::{BUCKET, NAMESPACE, World},
@@ -79,7 +80,15 @@ impl Act {
 
     /// Whether Workflows are brought back to life by it.
     pub fn revives(&self) -> bool {
-        matches!(self, Self::Retry(..) | Self::Resubmit(..))
+        self.revived().is_some()
+    }
+
+    /// The study of which it brings Workflows back to life, or another one whose name begins so.
+    pub fn revived(&self) -> Option<usize> {
+        match self {
+            Self::Retry(which, _) | Self::Resubmit(which, _) => Some(*which),
+            _ => None,
+        }
     }
 
     /// Does it. What cannot be done at the moment is not done.
@@ -186,7 +195,7 @@ async fn away(world: &World, plural: &str, name: &str, wait: Duration) {
     let _ = world.cluster.create(NAMESPACE, object);
 }
 
-/// Argo's retry: the label of completion goes, the phase stays for a moment, and this time it succeeds.
+/// Argo's retry: the label of completion goes, and what had stopped it; the phase stays for a moment. This time it mostly succeeds, if nobody stops it.
 async fn retry(world: &World, study: &str, place: usize) {
     let Some(name) = chosen(world, "workflows", study, place) else {
         return;
@@ -204,6 +213,9 @@ async fn retry(world: &World, study: &str, place: usize) {
     let label = |phase: Option<&'static str>, completed: &'static str| {
         let _ = world.cluster.edit("workflows", NAMESPACE, &name, |w| {
             if w["metadata"]["uid"] == uid {
+                if let (true, Some(spec)) = (phase.is_none(), w["spec"].as_object_mut()) {
+                    spec.remove("shutdown");
+                }
                 w["metadata"]["labels"]["workflows.argoproj.io/completed"] = completed.into();
                 if let Some(phase) = phase {
                     w["metadata"]["labels"]["workflows.argoproj.io/phase"] = phase.into();
@@ -215,7 +227,24 @@ async fn retry(world: &World, study: &str, place: usize) {
     label(None, "false");
     sleep(Duration::from_millis(300)).await;
     label(Some("Running"), "false");
-    sleep(Duration::from_secs(2)).await;
+    let dice = Dice::new(name.bytes().fold(study.len() as u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3).rotate_left(29)
+    }));
+    let stopped = |c: &Cluster| {
+        let now = c
+            .look("workflows", NAMESPACE, &name)
+            .filter(|w| w["metadata"]["uid"] == uid);
+        now.is_none_or(|w| !w["spec"]["shutdown"].is_null())
+    };
+    let goes_wrong = dice.chance(0.25);
+    let fails = tokio::select! {
+        biased;
+        () = sleep(dice.within(&(Duration::from_millis(300)..Duration::from_secs(9)))) => goes_wrong,
+        () = world.cluster.until(stopped) => true,
+    };
+    if fails {
+        return label(Some("Failed"), "true");
+    }
     let attempt = crate::argo::read(&workflow);
     let trial = world
         .cluster

@@ -149,9 +149,17 @@ fn calls(dice: &Dice) -> Vec<(u32, Trouble)> {
     let troubles = troubles();
     let one = |_| {
         let call = u32::try_from(dice.below(250)).unwrap_or_default();
-        (call, troubles[dice.below(troubles.len())].clone())
+        (call, drawn(dice, troubles[dice.below(troubles.len())].clone()))
     };
     (0..=dice.below(12)).map(one).collect()
+}
+
+/// The same trouble; of a watch any event may get lost, not only the first.
+fn drawn(dice: &Dice, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Lose { .. } => Trouble::Lose { after: dice.below(20) },
+        other => other,
+    }
 }
 
 fn storms(dice: &Dice, calm: Duration) -> (Vec<Storm>, Vec<Storm>) {
@@ -176,7 +184,7 @@ fn storms(dice: &Dice, calm: Duration) -> (Vec<Storm>, Vec<Storm>) {
             (false, 3) => "leases",
             _ => "",
         };
-        let all = troubles();
+        let all: Vec<Trouble> = troubles().into_iter().map(|t| drawn(dice, t)).collect();
         let troubles = match dice.below(3) {
             0 => vec![all[dice.below(all.len())].clone()],
             1 => (0..3).map(|_| all[dice.below(all.len())].clone()).collect(),

@@ -112,7 +112,7 @@ pub fn check(world: &World, plot: &Plot, seen: &Seen<'_>, in_time: bool, finding
     for (uid, study) in &seen.studies {
         match study.gone {
             true => left(world, seen, uid, study, findings),
-            false => ended(world, plot, seen, uid, study, in_time, findings),
+            false => ended(world, seen, uid, study, in_time, findings),
         }
     }
 }
@@ -139,7 +139,7 @@ fn left(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, findings: 
             .filter(|k| k.starts_with(&folder))
             .collect();
         // What a Workflow wrote while it was going is nobody's any more.
-        let is_excused = late_writers(seen) || acted_on_the_dead(world, seen, uid, study);
+        let is_excused = revived(seen, study) || acted_on_the_dead(world, seen, uid, study);
         if !files.is_empty() && !is_excused && !is_mark_without_key(seen, study, &files) {
             wrong(format!("its files are not: {files:?}"));
         }
@@ -176,20 +176,14 @@ fn is_mark_without_key(seen: &Seen<'_>, study: &StudySeen, files: &[String]) -> 
 }
 
 /// Whether a Workflow may have written after its trial was done with: one that was brought back to life, or whose deletion took its time.
-fn late_writers(seen: &Seen<'_>) -> bool {
-    seen.plot.acts.iter().any(|(_, act)| act.revives())
+fn revived(seen: &Seen<'_>, study: &StudySeen) -> bool {
+    let names = seen.plot.names();
+    let mut revived = seen.plot.acts.iter().filter_map(|(_, act)| act.revived());
+    revived.any(|place| study.name.starts_with(&names[place]))
 }
 
 /// How a study that is there has ended.
-fn ended(
-    world: &World,
-    plot: &Plot,
-    seen: &Seen<'_>,
-    uid: &str,
-    study: &StudySeen,
-    in_time: bool,
-    findings: &mut Findings,
-) {
+fn ended(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, in_time: bool, findings: &mut Findings) {
     let at = clock::elapsed();
     let (name, status) = (&study.name, &study.object["status"]);
     if !in_time || !matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")) || study.is_deleted() {
@@ -220,7 +214,7 @@ fn ended(
             wrong(Invariant::End, format!("Workflow {run} still runs"));
         }
     }
-    let revived = plot.acts.iter().any(|(_, act)| act.revives());
+    let revived = revived(seen, study);
     folders(world, seen, uid, study, revived, &mut wrong);
     table(world, seen, uid, study, &mut wrong);
     counts(seen, uid, status, &mut wrong);
@@ -244,11 +238,15 @@ fn folders(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, revived
             .strip_prefix(&folder)
             .and_then(|k| k.split_once('/')?.0.parse::<u64>().ok());
         let Some(number) = number else { continue };
-        // Nobody waits any more for what a late one writes.
+        // Nobody waits any more for what a late one writes, or one that was brought back to life.
+        let was_emptied = seen
+            .trial(uid, number)
+            .is_none_or(|t| t["status"]["files"] == "Deleted");
         let attempts = format!("{}-{number}-", study.name);
         let mut of = seen.workflows.iter().filter(|(name, _)| name.starts_with(&attempts));
         let has_late = of.any(|(_, w)| w.is_late);
-        if keep != usize::MAX && !kept.contains(&number) && !study.spared.contains(&number) && !revived && !has_late {
+        let is_excused = was_emptied && (revived || has_late);
+        if keep != usize::MAX && !kept.contains(&number) && !study.spared.contains(&number) && !is_excused {
             wrong(Invariant::End, format!("{key} was to go"));
         }
     }
@@ -259,7 +257,8 @@ fn folders(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, revived
             .get(BUCKET, &format!("{folder}{best}/metrics.json"))
             .is_some();
         // Whoever kept none before cannot keep one now, and a stopped one may have written nothing else.
-        let lowered = plot_changes_best(seen);
+        let best_one = ranking.first().map_or(f64::INFINITY, |(objective, _)| *objective);
+        let lowered = has_lost_a_better(study, best_one);
         if !is_there && status["files"] != "Deleted" && !revived && !lowered {
             wrong(
                 Invariant::Files,
@@ -275,13 +274,13 @@ fn folders(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, revived
     }
 }
 
-/// Whether a person may have made another trial the best one, whose folder was gone by then.
-fn plot_changes_best(seen: &Seen<'_>) -> bool {
-    use crate::plot::Act;
-    seen.plot
-        .acts
-        .iter()
-        .any(|(_, act)| matches!(act, Act::DeleteTrial(..)))
+/// Whether a person has made another trial the best one, whose folder was gone by then, by deleting a better one.
+fn has_lost_a_better(study: &StudySeen, objective: f64) -> bool {
+    let is_better = |last: &Value| {
+        let theirs = last["status"]["objectives"][0].as_f64();
+        is_finished(last) && theirs.is_some_and(|theirs| theirs <= objective)
+    };
+    study.deleted.values().any(|(_, last)| is_better(last))
 }
 
 /// Whether the table has a row for each finished trial, with its objective.

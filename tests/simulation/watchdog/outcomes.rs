@@ -73,6 +73,16 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     {
         wrong(format!("its metrics file says {loss:?}"));
     }
+    // Which attempt wrote the file, it says itself.
+    let revives = seen.plot.acts.iter().any(|(_, act)| act.revives());
+    let of = &status["metrics"]["attempt"];
+    if !of.is_null() && *of != status["attempt"] && !revives && !workflow.is_some_and(|w| w.is_late) {
+        wrong(format!("its metrics are those of attempt {of}"));
+    }
+    let runs = workflow.is_some_and(|w| w.creations > 0 && !w.gone && !w.ended);
+    if runs && !revives && !workflow.is_some_and(|w| w.is_late) {
+        wrong("its Workflow still runs".to_owned());
+    }
     match status["phase"].as_str() {
         Some("Succeeded") => {
             let gone = workflow.is_some_and(|w| w.gone);

@@ -114,7 +114,11 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         );
     };
     let Some((version, spec)) = study.version_known_to(change.by, change.sent) else {
-        return;
+        return findings.add(
+            change.at,
+            Invariant::Bounds,
+            format!("Workflow {name} is created by a program that never saw its study"),
+        );
     };
     let runs = |name: &String| {
         let of = owner(&seen.workflows[name].object, "HyperparameterTrial").and_then(|t| seen.trials.get(&t));

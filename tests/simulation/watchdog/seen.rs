@@ -223,7 +223,7 @@ impl<'a> Seen<'a> {
             let entry = study.deleted.entry(number).or_insert_with(|| (change.at, Value::Null));
             entry.1 = object.clone();
         }
-        if change.gone && rank.is_some() {
+        if change.gone && rank.is_some() && study.object["spec"]["storage"]["strategy"] == "Best" {
             study.spared.insert(number);
         }
     }
