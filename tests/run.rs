@@ -109,7 +109,7 @@ impl Place {
     fn processes(&self) -> usize {
         let journal = fs::read_to_string(self.journal()).unwrap();
         let uid = journal.split("\"uid\":\"").nth(1).unwrap().split('"').next().unwrap();
-        let mark = format!("HYPERSTUDY_ATTEMPT={uid}/");
+        let mark = format!("HYPERSTUDY_ATTEMPT={uid}.");
         let of = |entry: fs::DirEntry| fs::read(entry.path().join("environ")).ok();
         let all = fs::read_dir("/proc").unwrap().filter_map(|e| of(e.ok()?));
         all.filter(|environment| environment.split(|b| *b == 0).any(|v| v.starts_with(mark.as_bytes())))

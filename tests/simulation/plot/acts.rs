@@ -83,7 +83,7 @@ impl Act {
         self.revived().is_some()
     }
 
-    /// The study of which it brings Workflows back to life, or another one whose name begins so.
+    /// The place of the study of which it brings Workflows back to life; they may be of another one whose name begins alike.
     pub fn revived(&self) -> Option<usize> {
         match self {
             Self::Retry(which, _) | Self::Resubmit(which, _) => Some(*which),

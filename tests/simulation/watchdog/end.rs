@@ -179,7 +179,8 @@ fn is_mark_without_key(seen: &Seen<'_>, study: &StudySeen, files: &[String]) -> 
 fn revived(seen: &Seen<'_>, study: &StudySeen) -> bool {
     let names = seen.plot.names();
     let mut revived = seen.plot.acts.iter().filter_map(|(_, act)| act.revived());
-    revived.any(|place| study.name.starts_with(&names[place]))
+    // A Workflow `s-1-1` may be one of the study `s`, or, to who chooses by the name, of `s-1`.
+    revived.any(|place| study.name.starts_with(&names[place]) || names[place].starts_with(&study.name))
 }
 
 /// How a study that is there has ended.
