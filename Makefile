@@ -42,7 +42,7 @@ simulation:
 simulate:
 	HYPERSTUDY_SEED=$(SEED) HYPERSTUDY_SEEDS=$(if $(filter command,$(firstword $(origin SEEDS))),$(SEEDS),10000) HYPERSTUDY_FROM=$(FROM) cargo test --test simulation -- --exact cases::seeds::simulate --ignored --nocapture
 
-## Ten mistakes, planted one at a time: the simulation has to catch each. tests/simulation/bugs/README.md says what caught it; BUGS chooses some by
+## Mistakes, planted one at a time: the simulation has to catch each. tests/simulation/bugs/README.md says what caught it; BUGS chooses some by
 ## the beginning of their names.
 planted-bugs:
 	python3 tests/simulation/bugs/run.py $(BUGS)

@@ -32,6 +32,12 @@ fn trial(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         );
         findings.add(change.at, Invariant::Once, what);
     }
+    let status = &object["status"];
+    let workflow = status["workflow"].as_str().and_then(|name| seen.workflows.get(name));
+    if status["phase"] == "Running" && workflow.is_none_or(|w| w.creations == 0) {
+        let what = format!("trial {name} is {status}, whose Workflow was never created");
+        findings.add(change.at, Invariant::Once, what);
+    }
     if change.before.is_some() || change.by == 0 {
         return;
     }
