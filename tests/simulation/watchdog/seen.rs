@@ -190,7 +190,10 @@ impl<'a> Seen<'a> {
                     workflow.creations += usize::from(change.by > 0);
                     workflow.starter = (change.by, change.step);
                     workflow.ended = false;
-                    workflow.phases.clear();
+                    // How the one before a late one ended still counts: whoever saw that says so.
+                    if !workflow.is_late {
+                        workflow.phases.clear();
+                    }
                 }
                 if object["metadata"]["labels"]["workflows.argoproj.io/completed"] == "true" {
                     workflow.ended = true;
