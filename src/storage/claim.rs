@@ -6,6 +6,7 @@ use super::{
     Location, StorageError, Store,
     object::{Condition, Since},
 };
+use crate::api::ObjectVersion;
 
 /// The object in a study's folder that says whose it is.
 pub(super) const OWNER: &str = ".owner";
@@ -32,13 +33,17 @@ pub struct Owner {
 }
 
 /// What `.owner` holds.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Claim {
     #[serde(flatten)]
     owner: Owner,
     /// The new owner is still removing what the old one left.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     clearing: bool,
+    /// While that goes on: the ETag of the mark in whose place this one was put. So no two marks are alike, and of two programs that clear the
+    /// same folder, the first one sees that the second has gone on in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
 }
 
 /// Why a study may not use a folder.
@@ -73,7 +78,7 @@ pub enum ClaimError {
         folder: String,
     },
     /// Somebody else claims it at this moment.
-    #[error("{folder} is being claimed by another study at the same time")]
+    #[error("{folder} is being claimed by another program at the same time")]
     Contested {
         /// The folder.
         folder: String,
@@ -98,7 +103,7 @@ impl ClaimError {
 struct Found {
     /// `None` where it cannot be understood.
     claim: Option<Claim>,
-    version: crate::api::ObjectVersion,
+    version: ObjectVersion,
 }
 
 impl Found {
@@ -120,14 +125,15 @@ impl Found {
 impl Store {
     /// Makes `folder` the study's own. May be repeated, also after an interruption: the study's own folder is fine as it is.
     ///
-    /// With `overwrite`, what another study left there goes first: the numbered folders and the result files, nothing else.
+    /// With `overwrite`, what another study left there goes first: the numbered folders and the result files, nothing else. Of two programs that do
+    /// this for one study at a time, the one that began last goes on.
     ///
     /// # Errors
     /// Whose folder it is, or that it is not empty; what S3 refuses.
     pub async fn claim(&self, folder: &Location, owner: &Owner, overwrite: bool) -> Result<(), ClaimError> {
         let at = below(folder, OWNER)?;
         let found = self.owner(&at).await?;
-        let held = match &found {
+        let is_held = match &found {
             Some(Found { claim: Some(claim), .. }) if claim.owner.uid == owner.uid => {
                 if !claim.clearing {
                     return Ok(());
@@ -147,7 +153,12 @@ impl Store {
             _ => false,
         };
         self.outside_of_others(folder).await?;
-        if !overwrite && !held {
+        let mut mark = Claim {
+            owner: owner.clone(),
+            clearing: false,
+            after: None,
+        };
+        if !overwrite && !is_held {
             if !self.is_empty(folder).await? {
                 let now = self.owner(&at).await?.and_then(|found| found.claim);
                 if now.is_some_and(|claim| claim.owner.uid == owner.uid && !claim.clearing) {
@@ -158,14 +169,23 @@ impl Store {
                     folder: folder.to_string(),
                 });
             }
-            return self.take(folder, &at, owner, false, Condition::Absent).await;
+            return self.take(folder, &at, &mark, Condition::Absent).await;
         }
-        if !held {
-            let condition = found.as_ref().map_or(Condition::Absent, |f| Condition::Is(&f.version));
-            self.take(folder, &at, owner, true, condition).await?;
+        let before = found.as_ref().map(|f| &f.version);
+        if !overwrite {
+            // Nothing may go any more: the study has trials by now, or is being deleted.
+            return self
+                .take(folder, &at, &mark, before.map_or(Condition::Absent, Condition::Is))
+                .await;
         }
-        self.clear(folder).await?;
-        self.take(folder, &at, owner, false, Condition::Always).await
+        mark.clearing = true;
+        mark.after = before.map(|version| version.etag.clone());
+        let condition = before.map_or(Condition::Absent, Condition::Is);
+        self.take(folder, &at, &mark, condition).await?;
+        self.clear(folder, &at, &mark).await?;
+        let version = self.still(folder, &at, &mark).await?;
+        (mark.clearing, mark.after) = (false, None);
+        self.take(folder, &at, &mark, Condition::Is(&version)).await
     }
 
     /// The study that owns a folder; `None` where none does, or its `.owner` cannot be understood.
@@ -186,7 +206,7 @@ impl Store {
         &self,
         folder: &Location,
         uid: &str,
-        known: &mut Option<crate::api::ObjectVersion>,
+        known: &mut Option<ObjectVersion>,
     ) -> Result<bool, StorageError> {
         let at = folder
             .join(OWNER)
@@ -242,34 +262,48 @@ impl Store {
         &self,
         folder: &Location,
         at: &Location,
-        owner: &Owner,
-        clearing: bool,
+        mark: &Claim,
         condition: Condition<'_>,
     ) -> Result<(), ClaimError> {
-        let claim = Claim {
-            owner: owner.clone(),
-            clearing,
-        };
-        let bytes = serde_json::to_vec(&claim).unwrap_or_default();
+        let bytes = serde_json::to_vec(mark).unwrap_or_default();
         match self.put_if(at, bytes, "application/json", condition).await {
             Err(StorageError::Changed { .. }) => {}
             other => return Ok(other?),
         }
-        // Somebody was faster: another study, or this one with an answer that got lost on its way.
+        let contested = || ClaimError::Contested {
+            folder: folder.to_string(),
+        };
+        // Somebody was faster: another study, or this one with an answer that got lost on its way. Who clears the folder has to know which.
         match self.owner(at).await? {
-            Some(Found { claim: Some(claim), .. }) if claim.owner == *owner => Ok(()),
+            Some(Found { claim: Some(claim), .. }) if claim.owner == mark.owner => {
+                match claim.clearing || mark.clearing {
+                    false => Ok(()),
+                    true => Err(contested()),
+                }
+            }
             Some(other) => Err(ClaimError::Owned {
                 folder: folder.to_string(),
                 other: other.study(),
             }),
-            None => Err(ClaimError::Contested {
+            None => Err(contested()),
+        }
+    }
+
+    /// The version of `.owner`, which is still what this program has put there.
+    async fn still(&self, folder: &Location, at: &Location, mark: &Claim) -> Result<ObjectVersion, ClaimError> {
+        match self.owner(at).await? {
+            Some(Found {
+                claim: Some(claim),
+                version,
+            }) if claim == *mark => Ok(version),
+            _ => Err(ClaimError::Contested {
                 folder: folder.to_string(),
             }),
         }
     }
 
-    /// Removes the numbered folders and the result files of whoever had the folder before.
-    async fn clear(&self, folder: &Location) -> Result<(), ClaimError> {
+    /// Removes the numbered folders and the result files of whoever had the folder before, as long as the mark says that they may go.
+    async fn clear(&self, folder: &Location, at: &Location, mark: &Claim) -> Result<(), ClaimError> {
         let prefix = folder.prefix();
         let mut numbers = std::collections::BTreeSet::new();
         for object in self.list(folder).await? {
@@ -286,9 +320,11 @@ impl Store {
             }
         }
         for number in numbers {
+            self.still(folder, at, mark).await?;
             self.delete_folder(&below(folder, &number)?).await?;
         }
         for name in RESULTS {
+            self.still(folder, at, mark).await?;
             self.delete_object(&below(folder, name)?).await?;
         }
         Ok(())

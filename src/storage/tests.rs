@@ -357,6 +357,39 @@ async fn an_interrupted_overwrite_goes_on() {
         fs::read_to_string(lab.path("runs/a/.owner")).unwrap(),
         r#"{"uid":"uid-of-new","name":"new"}"#
     );
+    // A study that has trials by now says so, and none of them goes.
+    lab.write(&["runs/a/1/m"]);
+    let torn = r#"{"uid":"uid-of-new","name":"new","clearing":true,"after":"x"}"#;
+    fs::write(lab.path("runs/a/.owner"), torn).unwrap();
+    lab.store.claim(&folder, &owner("new"), false).await.unwrap();
+    assert_eq!(lab.keys("s3://studies/runs/a").await.len(), 3);
+    let mark = fs::read_to_string(lab.path("runs/a/.owner")).unwrap();
+    assert_eq!(mark, r#"{"uid":"uid-of-new","name":"new"}"#);
+}
+
+#[tokio::test]
+async fn of_two_programs_that_clear_a_folder_for_one_study_one_goes_on() {
+    let lab = lab().await;
+    let folder = at("s3://studies/runs/a");
+    lab.store.claim(&folder, &owner("old"), false).await.unwrap();
+    let keys: Vec<String> = (1..20).map(|number| format!("runs/a/{number}/m")).collect();
+    lab.write(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+    let new = owner("new");
+    let (first, second) = tokio::join!(
+        lab.store.claim(&folder, &new, true),
+        lab.store.claim(&folder, &new, true)
+    );
+    assert!(first.is_ok() || second.is_ok(), "{first:?} {second:?}");
+    for one in [first, second] {
+        assert!(matches!(one, Ok(()) | Err(ClaimError::Contested { .. })), "{one:?}");
+    }
+    assert_eq!(lab.keys("s3://studies/runs/a").await, ["runs/a/.owner"]);
+    // What was written since is nobody's leftover, whoever tries again.
+    lab.write(&["runs/a/1/m"]);
+    lab.store.claim(&folder, &new, true).await.unwrap();
+    assert_eq!(lab.keys("s3://studies/runs/a").await.len(), 2);
+    let mark = fs::read_to_string(lab.path("runs/a/.owner")).unwrap();
+    assert_eq!(mark, r#"{"uid":"uid-of-new","name":"new"}"#);
 }
 
 #[tokio::test]
