@@ -472,6 +472,13 @@ fn a_data_folder_that_is_none_is_a_bad_request() {
     fs::remove_file(place.path("data")).unwrap();
     symlink("nowhere", place.path("data")).unwrap();
     place.run(QUICK).ended(2).says("data: this is no folder");
+    fs::remove_file(place.path("data")).unwrap();
+    fs::create_dir_all(place.path("data")).unwrap();
+    fs::create_dir_all(place.path("elsewhere")).unwrap();
+    symlink("../elsewhere", place.path("data/studies")).unwrap();
+    let said = "data/studies: a bucket has to be a folder, and no link to one; choose another folder with --data";
+    place.run(QUICK).ended(2).says(said);
+    assert!(!place.path("data/.hyperstudy").exists());
     let name = std::ffi::OsStr::from_bytes(b"d\xff");
     let mut command = Command::new(env!("CARGO_BIN_EXE_hyperstudy"));
     command.args(["run", "study.yaml", "--exec", QUICK, "--data"]).arg(name);

@@ -1,7 +1,10 @@
 //! Reading and checking what a person wrote: the study, requests beside it, and what its trials run. Everything that is wrong is
 //! said at once, and nothing is written.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -219,14 +222,17 @@ pub fn lines(errors: &FieldErrors) -> Vec<String> {
 /// A sentence that names the file.
 pub fn read_text(path: &Path) -> Result<String, String> {
     let problem = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let length = std::fs::metadata(path).map_err(problem)?.len();
-    if length > MAX_FILE {
+    let file = std::fs::File::open(path).map_err(problem)?;
+    let mut bytes = Vec::new();
+    // A device or a pipe does not say how much there is.
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(problem)?;
+    if bytes.len() as u64 > MAX_FILE {
         return Err(format!(
-            "{} has {length} bytes: at most {MAX_FILE} are read",
+            "{} is too large: at most {MAX_FILE} bytes are read",
             path.display()
         ));
     }
-    std::fs::read_to_string(path).map_err(problem)
+    String::from_utf8(bytes).map_err(|_| problem(std::io::Error::other("it is no UTF-8 text")))
 }
 
 /// The documents of a YAML file; empty ones are left out.

@@ -61,6 +61,7 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         .map_err(|e| refuse(vec![format!("spec.storage.outputPath: {e}")]))?;
 
     let layout = Layout::new(&options.data, &loaded.name)?;
+    layout.check_bucket(folder.bucket())?;
     let sources = Places::new(&layout.data, &options.study);
     if !layout.journal().exists() {
         // Said before anything is begun; what counts is read once the folder is the study's own.

@@ -75,6 +75,14 @@ fn files_that_cannot_be_read() {
             assert!(!text.trim_end().contains('\n'), "{text}");
         }
     }
+    // What has no end is not read to its end.
+    fs::write(dir.path().join("large.yaml"), "é".repeat(3 << 20)).unwrap();
+    for file in ["large.yaml", "/dev/zero"] {
+        let output = hyperstudy(dir.path(), &["validate", file]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text, format!("{file} is too large: at most 4194304 bytes are read\n"));
+        assert_eq!(output.status.code(), Some(2));
+    }
     assert!(!dir.path().join("hyperstudy-data").exists());
 }
 
