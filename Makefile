@@ -8,6 +8,8 @@ SAMPLERS ?= tpe,gaussianProcess,cmaEs,auto
 SEEDS ?= 10
 ALGORITHM ?=
 SEED ?=
+CALL ?=
+FAULT ?=
 FROM ?=
 FUZZ_TARGETS = history journal metrics study suggest templates
 FUZZ_FLAGS = -max_len=8192 -timeout=20 -rss_limit_mb=2048
@@ -38,9 +40,9 @@ simulation:
 	cargo test --test simulation
 
 ## The controller in simulated worlds from fresh seeds (docs/reliability.md): `make simulate SEEDS=10000`, `FROM=n` for where they begin; `make simulate SEED=n`
-## shows one with its trace.
+## shows one with its trace, `make simulate CALL=12 FAULT='Refuse(500)'` a study of six trials where that happens to that call.
 simulate:
-	HYPERSTUDY_SEED=$(SEED) HYPERSTUDY_SEEDS=$(if $(filter command,$(firstword $(origin SEEDS))),$(SEEDS),10000) HYPERSTUDY_FROM=$(FROM) cargo test --test simulation -- --exact cases::seeds::simulate --ignored --nocapture
+	HYPERSTUDY_CALL=$(CALL) HYPERSTUDY_FAULT='$(FAULT)' HYPERSTUDY_SEED=$(SEED) HYPERSTUDY_SEEDS=$(if $(filter command,$(firstword $(origin SEEDS))),$(SEEDS),10000) HYPERSTUDY_FROM=$(FROM) cargo test --test simulation -- --exact cases::seeds::simulate --ignored --nocapture
 
 ## Mistakes, planted one at a time: the simulation has to catch each. tests/simulation/bugs/README.md says what caught it; BUGS chooses some by
 ## the beginning of their names.

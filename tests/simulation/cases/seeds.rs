@@ -134,13 +134,17 @@ pub fn variable(name: &str) -> Option<u64> {
 #[test]
 fn worlds_from_seeds() {
     let tally = many(0..variable("HYPERSTUDY_WORLDS").unwrap_or(2000), false, one);
-    assert_eq!(tally.failures, [], "HYPERSTUDY_SEED=<seed> make simulate shows one");
+    assert_eq!(tally.failures, [], "make simulate SEED=<seed> shows one");
 }
 
-/// `make simulate SEEDS=N`, and `make simulate SEED=n` for one with its trace.
+/// `make simulate SEEDS=N`, and `make simulate SEED=n` for one with its trace, `make simulate CALL=n FAULT=...` for a study with a single fault.
 #[test]
 #[ignore = "make simulate"]
 fn simulate() {
+    if let Some(call) = variable("HYPERSTUDY_CALL") {
+        let fault = std::env::var("HYPERSTUDY_FAULT").unwrap_or_default();
+        return super::singles::show(u32::try_from(call).unwrap(), &fault);
+    }
     if let Some(seed) = variable("HYPERSTUDY_SEED") {
         note_panics();
         let plot = Plot::draw(seed);

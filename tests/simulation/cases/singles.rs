@@ -38,6 +38,60 @@ fn with(call: u32, trouble: &Trouble) -> Plot {
     }
 }
 
+/// Every fault at every call, and every event of every watch lost: `calls` are the calls of the undisturbed run, as its trace has them.
+fn singles(calls: &[String]) -> Vec<(u32, Trouble)> {
+    let numbered = || (0..).zip(calls);
+    let events = numbered()
+        .filter(|(_, line)| line.contains(" Watch "))
+        .flat_map(|(call, _)| (1..=EVENTS).map(move |after| (call, Trouble::Lose { after })));
+    let troubles = numbered().flat_map(|(call, _)| troubles().into_iter().map(move |t| (call, t)));
+    troubles.chain(events).collect()
+}
+
+/// The calls of a run, as its trace has them.
+fn calls(outcome: &Outcome) -> Vec<String> {
+    let calls = outcome.trace.iter().filter(|line| !line.contains("   = "));
+    let calls: Vec<String> = calls.filter(|line| !line.contains("s world ")).cloned().collect();
+    assert_eq!(calls.len(), usize::try_from(outcome.calls).unwrap());
+    calls
+}
+
+/// Whether the study may end otherwise for it: a Workflow that is invalid fails its trial, metrics that are invalid are left out.
+fn alters(trouble: &Trouble, line: &str) -> bool {
+    let writes = line.contains(" Create workflows") || line.contains("/status");
+    *trouble == Trouble::Refuse(422) && writes
+}
+
+/// `make simulate CALL=n FAULT=...`: one of those worlds, with its trace. The fault as a failure names it.
+pub fn show(call: u32, fault: &str) {
+    let undisturbed = play(&plot(), true);
+    let calls = calls(&undisturbed);
+    let named = |(at, trouble): &&(u32, Trouble)| *at == call && format!("{trouble:?}") == fault;
+    let singles = singles(&calls);
+    let Some((_, trouble)) = singles.iter().find(named) else {
+        let known: Vec<String> = troubles().iter().map(|t| format!("{t:?}")).collect();
+        panic!("there are calls 0 to {}, and the faults {known:#?}", calls.len() - 1);
+    };
+    eprintln!("{trouble:?} at call {call}: {}", calls[call as usize]);
+    let outcome = play(&with(call, trouble), true);
+    eprintln!("{}", outcome.trace.join("\n"));
+    eprintln!("{:#}", serde_json::to_value(&outcome.results).unwrap());
+    let outcome = judged(outcome, trouble, &calls[call as usize], &undisturbed.results);
+    assert_eq!(outcome.wrong, [""; 0]);
+}
+
+fn judged(
+    outcome: Outcome,
+    trouble: &Trouble,
+    line: &str,
+    good: &std::collections::BTreeMap<String, Value>,
+) -> Outcome {
+    match alters(trouble, line) {
+        true => outcome,
+        false => compared(outcome, good),
+    }
+}
+
 fn compared(mut outcome: Outcome, good: &std::collections::BTreeMap<String, Value>) -> Outcome {
     if outcome.wrong.is_empty() && outcome.results != *good {
         outcome.wrong.push(format!(
@@ -54,34 +108,23 @@ fn every_fault_at_every_call() {
     assert_eq!(undisturbed.wrong, [""; 0]);
     let table = undisturbed.results["s"]["table"].as_str().unwrap_or_default();
     assert_eq!(table.lines().count(), 7, "{table}");
-    let calls: Vec<&String> = undisturbed
-        .trace
-        .iter()
-        .filter(|line| !line.contains("   = "))
-        .collect();
-    let calls: Vec<&String> = calls.into_iter().filter(|line| !line.contains("s world ")).collect();
-    assert_eq!(calls.len(), usize::try_from(undisturbed.calls).unwrap());
-    let troubles = troubles();
+    let calls = calls(&undisturbed);
     // A sample of them: one fault for each call, another one for the next.
     let every = variable("HYPERSTUDY_EVERY").map_or(1, |n| u32::try_from(n).unwrap_or(1));
-    // Of a watch, each of its first events is lost once.
-    let events = (0..undisturbed.calls)
-        .filter(|call| calls[*call as usize].contains(" Watch "))
-        .flat_map(|call| (1..=EVENTS).map(move |after| (call, Trouble::Lose { after })));
-    let worlds: Vec<(u32, Trouble)> = (0..undisturbed.calls)
-        .flat_map(|call| troubles.iter().map(move |t| (call, t.clone())))
-        .chain(events)
+    let worlds: Vec<(u32, Trouble)> = singles(&calls)
+        .into_iter()
         .enumerate()
         .filter(|(place, _)| (*place as u32 + *place as u32 / 90).is_multiple_of(every))
         .map(|(_, world)| world)
         .collect();
     let tally: Tally = many(0..worlds.len() as u64, false, |place| {
         let (call, trouble) = &worlds[usize::try_from(place).unwrap_or_default()];
-        let line = calls[*call as usize];
+        let line = &calls[*call as usize];
         let outcome = play(&with(*call, trouble), false);
-        let mut outcome = compared(outcome, &undisturbed.results);
+        let mut outcome = judged(outcome, trouble, line, &undisturbed.results);
         if !outcome.wrong.is_empty() {
-            outcome.wrong.insert(0, format!("{trouble:?} at call {call}: {line}"));
+            let shown = format!("make simulate CALL={call} FAULT='{trouble:?}' shows this one: {line}");
+            outcome.wrong.insert(0, shown);
         }
         (outcome, true)
     });
@@ -90,6 +133,6 @@ fn every_fault_at_every_call() {
         [],
         "of {} calls and {} faults",
         undisturbed.calls,
-        troubles.len()
+        troubles().len()
     );
 }

@@ -82,6 +82,8 @@ struct Inner {
     /// which draw lots.
     bell: Notify,
     cuts: Mutex<Cuts>,
+    /// The most items that a page of a list has, where that is less than was asked for.
+    page: Mutex<Option<usize>>,
     readings: Mutex<Vec<Reading>>,
     dice: Dice,
 }
@@ -96,6 +98,7 @@ impl Cluster {
             echo: Mutex::default(),
             bell: Notify::new(),
             cuts: Mutex::default(),
+            page: Mutex::default(),
             readings: Mutex::default(),
             dice: dice.clone(),
         };
@@ -125,6 +128,11 @@ impl Cluster {
     /// How watches repeat themselves, from now on.
     pub fn set_echo(&self, echo: Echo) {
         *self.inner.echo.lock().unwrap() = echo;
+    }
+
+    /// Gives pages of lists no more items than this, from now on, even where more are asked for.
+    pub fn set_page(&self, most: Option<usize>) {
+        *self.inner.page.lock().unwrap() = most;
     }
 
     /// Ends every open watch: cleanly, or by breaking its connection.

@@ -27,13 +27,18 @@ pub fn get(store: &Store, call: &Call) -> Result<Value, Refusal> {
 }
 
 /// One object as it was at a resourceVersion, or as it is where it was not there then: that something is not there is true of a single object
-/// whenever a server says so.
+/// whenever a server says so, also where another one has its name.
 pub fn get_at(store: &Store, call: &Call, revision: u64) -> Result<Value, Refusal> {
     let name = call.name.as_deref().unwrap_or_default();
     let at = key(call.kind, call.namespace.as_deref(), name);
     let newer = store.history.iter().find(|c| c.revision > revision && c.key == at);
     let before = newer.and_then(|change| change.before.clone());
-    let found = before.or_else(|| store.get(&at).map(|stored| stored.object.clone()));
+    let now = store.get(&at).map(|stored| stored.object.clone());
+    let is_another = |before: &std::sync::Arc<Value>| {
+        let uid = &before["metadata"]["uid"];
+        now.as_ref().is_some_and(|now| now["metadata"]["uid"] != *uid)
+    };
+    let found = before.filter(|before| !is_another(before)).or_else(|| now.clone());
     let found = found.ok_or_else(|| Refusal::not_found(call.kind, name))?;
     Ok(shown(&found, call.metadata_only))
 }
@@ -66,6 +71,12 @@ pub fn list_at(store: &Store, call: &Call, revision: u64, after: Option<String>)
     let limit: usize = match call.param("limit") {
         "" => 0,
         limit => limit.parse().map_err(|_| Refusal::bad("limit is not a number"))?,
+    };
+    // A server may give fewer.
+    let limit = if limit > 0 {
+        limit.min(call.page.unwrap_or(limit))
+    } else {
+        0
     };
     let place = |o: &Value| {
         let text = |field: &str| o["metadata"][field].as_str().unwrap_or_default();

@@ -59,6 +59,8 @@ pub struct Call {
     pub by: u32,
     /// When it sent that, among everything that happened.
     pub sent: u64,
+    /// The most items that it is given of a list at once.
+    pub page: Option<usize>,
 }
 
 impl Call {
@@ -138,6 +140,7 @@ impl Call {
             body,
             by: 0,
             sent: 0,
+            page: None,
         })
     }
 
@@ -155,6 +158,7 @@ impl Call {
             body: Value::Null,
             by: 0,
             sent: 0,
+            page: None,
         }
     }
 

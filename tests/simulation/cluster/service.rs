@@ -64,6 +64,7 @@ async fn serve(cluster: &Cluster, program: &Program, request: Request<KubeBody>)
         Ok(call) => Call {
             by: program.id,
             sent,
+            page: *cluster.inner.page.lock().unwrap(),
             ..call
         },
         // Where nothing is served, there is not even JSON.

@@ -48,6 +48,12 @@ pub enum Act {
     Template(Duration),
     /// Takes the credentials away, and gives them back so much later.
     Secret(Duration),
+    /// Deletes the study, and creates it again so much after it has gone, with `onConflict: Overwrite` where it takes over what is left.
+    Recreate {
+        which: usize,
+        takes_over: bool,
+        wait: Duration,
+    },
 }
 
 impl Act {
@@ -81,6 +87,11 @@ impl Act {
     /// Whether Workflows are brought back to life by it.
     pub fn revives(&self) -> bool {
         self.revived().is_some()
+    }
+
+    /// Whether a study may leave files by it that were to go.
+    pub fn may_leave_files(&self) -> bool {
+        self.revives() || matches!(self, Self::Secret(_) | Self::Template(_) | Self::DeleteStudy(_))
     }
 
     /// The place of the study of which it brings Workflows back to life; they may be of another one whose name begins alike.
@@ -164,6 +175,11 @@ impl Act {
             }
             Self::Template(wait) => away(world, "workflowtemplates", "fit", *wait).await,
             Self::Secret(wait) => away(world, "secrets", "s3", *wait).await,
+            Self::Recreate {
+                which,
+                takes_over,
+                wait,
+            } => recreate(world, &names[*which], *takes_over, *wait).await,
         }
     }
 }
@@ -193,6 +209,30 @@ async fn away(world: &World, plural: &str, name: &str, wait: Duration) {
     sleep(wait).await;
     object["metadata"] = json!({"name": name});
     let _ = world.cluster.create(NAMESPACE, object);
+}
+
+/// A study, deleted, and created again when it has gone.
+async fn recreate(world: &World, name: &str, takes_over: bool, wait: Duration) {
+    let Some(mut study) = world.cluster.get(STUDIES, NAMESPACE, name) else {
+        return;
+    };
+    let _ = world.cluster.delete(STUDIES, NAMESPACE, name);
+    world
+        .cluster
+        .until(|c| c.look(STUDIES, NAMESPACE, name).is_none())
+        .await;
+    sleep(wait).await;
+    study["metadata"] = json!({"name": name});
+    if let Some(study) = study.as_object_mut() {
+        study.remove("status");
+    }
+    for field in ["shutdown", "suspend"] {
+        study["spec"].as_object_mut().and_then(|spec| spec.remove(field));
+    }
+    if takes_over {
+        study["spec"]["storage"]["onConflict"] = "Overwrite".into();
+    }
+    let _ = world.cluster.create(NAMESPACE, study);
 }
 
 /// Argo's retry: the label of completion goes, and what had stopped it; the phase stays for a moment. This time it mostly succeeds, if nobody stops it.

@@ -38,6 +38,7 @@ impl Plot {
             storms: (Vec::new(), Vec::new()),
             lags: Vec::new(),
             echoes: (0.0, 0.0),
+            page: None,
             compactions: Vec::new(),
             kills: Vec::new(),
             doubles: Vec::new(),
@@ -62,6 +63,9 @@ impl Plot {
             plot.echoes = (0.3, 0.3);
         }
         if dice.chance(0.3) {
+            plot.page = Some(1 + dice.below(3));
+        }
+        if dice.chance(0.3) {
             plot.compactions = several(&dice, 6);
         }
         if dice.chance(0.5) {
@@ -80,6 +84,19 @@ impl Plot {
                 .collect();
             acts.sort_by_key(|(at, _)| *at);
             plot.acts = acts;
+        }
+        if dice.chance(0.15) {
+            let which = dice.below(count);
+            // What is left of a study of that name, where nobody could know of it, is taken over.
+            let takes_over = plot.studies[which]["spec"]["storage"]["onDelete"] == "Retain"
+                || plot.acts.iter().any(|(_, act)| act.may_leave_files())
+                || !plot.doubles.is_empty();
+            let again = Act::Recreate {
+                which,
+                takes_over: takes_over || dice.chance(0.3),
+                wait: [Duration::ZERO, dice.within(&(Duration::ZERO..10 * SECOND))][dice.below(2)],
+            };
+            plot.acts.push((moment(&dice), again));
         }
         plot
     }
@@ -126,6 +143,8 @@ pub fn troubles() -> Vec<Trouble> {
         Trouble::Refuse(403),
         Trouble::Refuse(404),
         Trouble::Refuse(409),
+        Trouble::Refuse(410),
+        Trouble::Refuse(422),
         Trouble::Refuse(429),
         Trouble::Refuse(500),
         Trouble::Refuse(503),
@@ -184,7 +203,9 @@ fn storms(dice: &Dice, calm: Duration) -> (Vec<Storm>, Vec<Storm>) {
             (false, 3) => "leases",
             _ => "",
         };
-        let all: Vec<Trouble> = troubles().into_iter().map(|t| drawn(dice, t)).collect();
+        // What is there is not called invalid by chance.
+        let often = troubles().into_iter().filter(|t| *t != Trouble::Refuse(422));
+        let all: Vec<Trouble> = often.map(|t| drawn(dice, t)).collect();
         let troubles = match dice.below(3) {
             0 => vec![all[dice.below(all.len())].clone()],
             1 => (0..3).map(|_| all[dice.below(all.len())].clone()).collect(),

@@ -59,10 +59,10 @@ async fn staged(plot: &Plot, with_trace: bool) -> Outcome {
     let world = World::new(plot.seed);
     furnish(&world, plot);
     let begin = Instant::now();
-    let mut doings = JoinSet::new();
+    let (mut acts, mut doings) = (JoinSet::new(), JoinSet::new());
     for (at, act) in plot.acts.clone() {
         let (world, names) = (world.clone(), plot.names());
-        doings.spawn(async move {
+        acts.spawn(async move {
             sleep_until(begin + at).await;
             act.perform(&world, &names).await;
         });
@@ -97,9 +97,12 @@ async fn staged(plot: &Plot, with_trace: bool) -> Outcome {
         world.cluster.set_lag(kind, Duration::ZERO..Duration::ZERO);
     }
     world.cluster.set_echo(Echo::default());
-    let in_time = timeout(PATIENCE, world.cluster.until(|_| watchdog::is_over(&world, plot)))
-        .await
-        .is_ok();
+    world.cluster.set_page(None);
+    let over = async {
+        while acts.join_next().await.is_some() {}
+        world.cluster.until(|_| watchdog::is_over(&world, plot)).await;
+    };
+    let in_time = timeout(PATIENCE, over).await.is_ok();
     sleep(AFTERMATH).await;
     let mut wrong = watchdog::judge(&world, plot, in_time);
     if wrong.iter().any(|what| heals(what)) {
@@ -181,6 +184,7 @@ fn furnish(world: &World, plot: &Plot) {
     for (kind, lag) in &plot.lags {
         world.cluster.set_lag(kind, Duration::ZERO..*lag);
     }
+    world.cluster.set_page(plot.page);
     world.cluster.set_echo(Echo {
         twice: plot.echoes.0,
         again: plot.echoes.1,

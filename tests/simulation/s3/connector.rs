@@ -162,8 +162,8 @@ async fn travelled(
         // What concerns watches alone.
         Some(Trouble::Stale(_) | Trouble::Lose { .. }) => Ok(done()),
         Some(Trouble::Refuse(code)) => {
-            // Of S3, a 404 would be an answer.
-            let code = if code == 404 { 500 } else { code };
+            // Of S3, a 404 would be an answer, and what only an API server says is an error of some kind.
+            let code = if matches!(code, 404 | 410 | 422) { 500 } else { code };
             note(code);
             Ok(Answer::refusal(code, serve::word(code)))
         }

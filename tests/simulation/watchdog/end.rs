@@ -124,13 +124,14 @@ fn left(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, findings: 
     for trial in seen.trials_of(uid) {
         wrong(format!("its trial {} is not", text(trial, "name")));
     }
-    for (name, workflow) in seen.workflows.iter().filter(|(_, w)| w.creations > 0 && !w.gone) {
+    for (name, workflow) in seen.created().filter(|(_, w)| !w.gone) {
         let labels = &workflow.object["metadata"]["labels"];
         if labels["hyperstudy.dev/study-uid"] == *uid {
             wrong(format!("its Workflow {name} is not"));
         }
     }
-    if study.object["spec"]["storage"]["onDelete"] == "Delete" {
+    let is_last = seen.study_named(&study.name).is_some_and(|(last, _)| last == uid);
+    if is_last && study.object["spec"]["storage"]["onDelete"] == "Delete" {
         let folder = format!("runs/{}/", study.name);
         let files: Vec<String> = world
             .buckets
@@ -205,19 +206,23 @@ fn ended(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, in_time: 
             );
         }
     }
-    for (run, workflow) in seen
-        .workflows
-        .iter()
-        .filter(|(_, w)| w.creations > 0 && !w.gone && !w.ended)
-    {
+    for (run, workflow) in seen.created().filter(|(_, w)| !w.gone && !w.ended) {
         let trial = owner(&workflow.object, "HyperparameterTrial").and_then(|uid| seen.trials.get(&uid));
         if trial.and_then(|t| owner(t, "HyperparameterStudy")).as_deref() == Some(uid) {
             wrong(Invariant::End, format!("Workflow {run} still runs"));
         }
     }
     let revived = revived(seen, study);
-    folders(world, seen, uid, study, revived, &mut wrong);
-    table(world, seen, uid, study, &mut wrong);
+    // One that ended before it had anything to write has not taken over what another one of its name left.
+    let mark = world.buckets.get(BUCKET, &format!("runs/{name}/.owner"));
+    let owner: Value = mark
+        .and_then(|mark| serde_json::from_slice(&mark).ok())
+        .unwrap_or_default();
+    let is_its_own = owner["uid"] == *uid && owner["clearing"] != true;
+    if is_its_own || !study.numbers.is_empty() {
+        folders(world, seen, uid, study, revived, &mut wrong);
+        table(world, seen, uid, study, &mut wrong);
+    }
     counts(seen, uid, status, &mut wrong);
 }
 
@@ -244,7 +249,7 @@ fn folders(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, revived
             .trial(uid, number)
             .is_none_or(|t| t["status"]["files"] == "Deleted");
         let attempts = format!("{}-{number}-", study.name);
-        let mut of = seen.workflows.iter().filter(|(name, _)| name.starts_with(&attempts));
+        let mut of = seen.created().filter(|(name, _)| name.starts_with(&attempts));
         let has_late = of.any(|(_, w)| w.is_late);
         let is_excused = was_emptied && (revived || has_late);
         if keep != usize::MAX && !kept.contains(&number) && !study.spared.contains(&number) && !is_excused {
@@ -343,6 +348,51 @@ fn table(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &m
         wrong(
             Invariant::Results,
             format!("the table says {rows:?}, the trials {expected:?}"),
+        );
+    }
+    best_file(world, seen, uid, study, wrong);
+}
+
+/// Whether `best_result.json` is about the best trial, and `study_config.json` about this study.
+fn best_file(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &mut Wrong<'_>) {
+    let file = |name: &str| -> Option<Value> {
+        let bytes = world.buckets.get(BUCKET, &format!("runs/{}/{name}", study.name))?;
+        Some(serde_json::from_slice(&bytes).unwrap_or_default())
+    };
+    let config = file("study_config.json").unwrap_or_default();
+    if config["uid"] != *uid {
+        wrong(
+            Invariant::Results,
+            format!("study_config.json is about {}, not {uid}", config["uid"]),
+        );
+    }
+    let found = file("best_result.json");
+    let number = found.as_ref().map(|f| f["Trial-ID"].as_u64().unwrap_or_default());
+    if number.is_some_and(|number| study.deleted.contains_key(&number)) {
+        return;
+    }
+    let best = seen.ranking(uid).first().copied();
+    let trial = best.and_then(|(_, number)| seen.trial(uid, number));
+    let expected = trial.map(|trial| {
+        (
+            trial["spec"]["number"].as_u64().unwrap_or_default(),
+            trial["status"]["objectives"][0].as_f64(),
+            trial["spec"]["parameters"]["lr"].as_f64(),
+            trial["status"]["files"] == "Deleted",
+        )
+    });
+    let said = found.map(|f| {
+        (
+            f["Trial-ID"].as_u64().unwrap_or_default(),
+            f["Objective"].as_f64(),
+            f["lr"].as_f64(),
+            f["output_path"].is_null(),
+        )
+    });
+    if said != expected {
+        wrong(
+            Invariant::Results,
+            format!("best_result.json says {said:?}, the trials {expected:?}"),
         );
     }
 }

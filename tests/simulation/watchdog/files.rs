@@ -36,8 +36,10 @@ pub fn check(seen: &Seen<'_>, effect: &Effect, findings: &mut Findings) {
         return wrong("there is no such study");
     };
     let removes = study.is_deleted() && study.object["spec"]["storage"]["onDelete"] == "Delete";
+    // What a study finds in a folder that it takes over goes before its first trial.
+    let clears = study.object["spec"]["storage"]["onConflict"] == "Overwrite" && study.numbers.is_empty();
     if RESULTS.contains(&rest) {
-        if effect.put.is_none() && !removes {
+        if effect.put.is_none() && !removes && !clears {
             wrong("it is a result");
         }
         return;
@@ -48,7 +50,7 @@ pub fn check(seen: &Seen<'_>, effect: &Effect, findings: &mut Findings) {
     if effect.put.is_some() {
         return wrong("a trial's files are the trial's");
     }
-    if removes {
+    if removes || clears {
         return;
     }
     if !study.numbers.contains_key(&number) {
@@ -59,7 +61,8 @@ pub fn check(seen: &Seen<'_>, effect: &Effect, findings: &mut Findings) {
     };
     if !is_finished(trial) {
         let attempt = trial["status"]["attempt"].as_u64().unwrap_or_default();
-        let workflow = |attempt: u64| seen.workflows.get(&format!("{name}-{number}-{attempt}"));
+        let run = |attempt: u64| format!("{name}-{number}-{attempt}");
+        let workflow = |attempt: u64| seen.workflow(&run(attempt), text(trial, "uid"));
         let active = workflow(attempt + 1).is_some_and(|w| w.creations > 0 && !w.gone);
         // One that was taken away before its start was recorded cannot be told from one that never was.
         let recorded = seen.recorded.get(text(trial, "uid")).copied().unwrap_or_default();

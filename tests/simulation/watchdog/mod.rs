@@ -80,7 +80,11 @@ pub fn judge(world: &World, plot: &Plot, in_time: bool) -> Vec<String> {
     let hidden = asked
         .filter(|r| matches!(r.trouble, Some(Trouble::Stale(_))))
         .map(|r| r.key);
-    let mut seen = Seen::new(plot, hidden.collect());
+    let asked = world.cluster.records().into_iter();
+    let refused = asked
+        .filter(|r| r.plural == "workflows" && r.trouble == Some(Trouble::Refuse(422)))
+        .filter_map(|r| Some(r.body["metadata"]["name"].as_str()?.to_owned()));
+    let mut seen = Seen::new(plot, hidden.collect(), refused.collect());
     for (_, step) in steps {
         match step {
             Step::Reading(reading) => seen.read(reading),

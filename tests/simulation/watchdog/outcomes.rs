@@ -59,7 +59,7 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     let loss = file
         .and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
         .and_then(|v| v["loss"].as_f64());
-    let workflow = seen.workflows.get(status["workflow"].as_str().unwrap_or_default());
+    let workflow = seen.workflow(status["workflow"].as_str().unwrap_or_default(), text(object, "uid"));
     let was = |phase: &str| workflow.is_some_and(|w| w.phases.iter().any(|p| p == phase));
     let mut wrong = |what: String| {
         findings.add(

@@ -4,7 +4,7 @@ use crate::cluster::Change;
 
 use super::{
     Findings, Invariant,
-    seen::{Seen, WorkflowSeen, is_finished, owner, text},
+    seen::{Seen, StudySeen, WorkflowSeen, is_finished, owner, text},
 };
 
 /// Looks at a change of a trial or a Workflow.
@@ -33,8 +33,11 @@ fn trial(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         findings.add(change.at, Invariant::Once, what);
     }
     let status = &object["status"];
-    let workflow = status["workflow"].as_str().and_then(|name| seen.workflows.get(name));
-    if status["phase"] == "Running" && workflow.is_none_or(|w| w.creations == 0) {
+    let run = status["workflow"].as_str().unwrap_or_default();
+    let workflow = seen.workflow(run, text(object, "uid"));
+    // What was refused is recorded as begun, and then as failed.
+    let is_there = workflow.is_some_and(|w| w.creations > 0) || seen.refused.contains(run);
+    if status["phase"] == "Running" && !is_there {
         let what = format!("trial {name} is {status}, whose Workflow was never created");
         findings.add(change.at, Invariant::Once, what);
     }
@@ -68,7 +71,7 @@ fn trial(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         );
     }
     let open = seen.trials_of(&uid).filter(|t| !is_finished(t)).count() as u64 + 1;
-    if spec["parallelism"].as_u64().is_some_and(|most| open > most) {
+    if spec["parallelism"].as_u64().is_some_and(|most| open > most) && !is_left_behind(seen, study) {
         findings.add(
             change.at,
             Invariant::Bounds,
@@ -80,13 +83,24 @@ fn trial(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     }
 }
 
+/// Whether two controllers, of which one has no lease to act by, may still be at work for a study that is gone: its trials go meanwhile, as each of
+/// them hears of it.
+fn is_left_behind(seen: &Seen<'_>, study: &StudySeen) -> bool {
+    study.gone && !seen.plot.doubles.is_empty()
+}
+
 fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     if change.before.is_some() || change.by == 0 {
         return;
     }
     let object = &*change.object;
     let name = text(object, "name");
-    let Some(trial) = owner(object, "HyperparameterTrial").and_then(|uid| seen.trials.get(&uid)) else {
+    let uid = owner(object, "HyperparameterTrial").unwrap_or_default();
+    let Some(trial) = seen.trials.get(&uid) else {
+        if seen.went.get(&uid).is_some_and(|went| *went > change.sent) {
+            // It was there when the Workflow was asked for; what is created for it now goes at once.
+            return;
+        }
         return findings.add(
             change.at,
             Invariant::Once,
@@ -99,7 +113,7 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         .and_then(|a| a.parse::<u64>().ok())
         .unwrap_or_default();
     let recorded = trial["status"]["attempt"].as_u64().unwrap_or_default();
-    let known = seen.workflows.get(name).filter(|w| w.creations > 0);
+    let known = seen.workflow(name, text(trial, "uid")).filter(|w| w.creations > 0);
     let was_on_its_way = known.is_some_and(|known| known.was_on_its_way(change.sent));
     if let Some(known) = known.filter(|_| !was_on_its_way) {
         // One that somebody took away before its start was recorded cannot be told from one that never was.
@@ -126,19 +140,12 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
             format!("Workflow {name} is created by a program that never saw its study"),
         );
     };
-    let runs = |name: &String| {
-        let of = owner(&seen.workflows[name].object, "HyperparameterTrial").and_then(|t| seen.trials.get(&t));
+    let runs = |workflow: &&WorkflowSeen| {
+        let of = owner(&workflow.object, "HyperparameterTrial").and_then(|t| seen.trials.get(&t));
         let own = of.is_some_and(|t| owner(t, "HyperparameterStudy").as_ref() == Some(uid));
-        let seen = &seen.workflows[name];
-        own && !seen.is_late && !seen.gone && !seen.ended
+        own && !workflow.is_late && !workflow.gone && !workflow.ended
     };
-    let others: Vec<&WorkflowSeen> = seen
-        .workflows
-        .iter()
-        .filter(|(_, w)| w.creations > 0)
-        .filter(|(name, _)| runs(name))
-        .map(|(_, w)| w)
-        .collect();
+    let others: Vec<&WorkflowSeen> = seen.created().map(|(_, w)| w).filter(runs).collect();
     let running = others.len() as u64 + 1;
     // More may have been started while this was on its way, as soon as more might; or by another program, that had read a newer study.
     let newest = study.known_to(change.by, change.step).unwrap_or(spec);
@@ -149,7 +156,7 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         .filter(|(theirs, _)| *theirs > version);
     let known = [spec, newest].into_iter().chain(of_others.map(|(_, theirs)| theirs));
     let most = known.filter_map(|s| s["parallelism"].as_u64()).max();
-    if let Some(most) = most.filter(|most| running > *most && !was_on_its_way) {
+    if let Some(most) = most.filter(|most| running > *most && !was_on_its_way && !is_left_behind(seen, study)) {
         let what = format!("with Workflow {name} there run {running}, of {most}");
         findings.add(change.at, Invariant::Bounds, what);
     }

@@ -85,14 +85,18 @@ pub struct Seen<'a> {
     pub studies: BTreeMap<String, StudySeen>,
     /// The trials that are there, by UID.
     pub trials: BTreeMap<String, Value>,
+    /// When each trial went that is not there any more, by UID, among everything that happened.
+    pub went: BTreeMap<String, u64>,
     /// When the last attempt of each of them was recorded, among everything that happened.
     pub recorded: BTreeMap<String, u64>,
-    /// By name.
-    pub workflows: BTreeMap<String, WorkflowSeen>,
+    /// By name, and by the UID of their trial.
+    workflows: BTreeMap<(String, String), WorkflowSeen>,
     /// What is in the bucket.
     pub files: BTreeMap<String, Vec<u8>>,
     /// Files that were not there yet for somebody who looked.
     pub hidden: BTreeSet<String>,
+    /// The names of Workflows that were refused as invalid.
+    pub refused: BTreeSet<String>,
 }
 
 /// The UID of an object's owner of that kind.
@@ -115,15 +119,17 @@ pub fn is_finished(trial: &Value) -> bool {
 }
 
 impl<'a> Seen<'a> {
-    pub fn new(plot: &'a Plot, hidden: BTreeSet<String>) -> Self {
+    pub fn new(plot: &'a Plot, hidden: BTreeSet<String>, refused: BTreeSet<String>) -> Self {
         Self {
             plot,
             studies: BTreeMap::new(),
             trials: BTreeMap::new(),
+            went: BTreeMap::new(),
             recorded: BTreeMap::new(),
             workflows: BTreeMap::new(),
             files: BTreeMap::new(),
             hidden,
+            refused,
         }
     }
 
@@ -178,13 +184,17 @@ impl<'a> Seen<'a> {
                 if before != Some(&object["status"]["attempt"]) {
                     self.recorded.insert(uid.clone(), change.step);
                 }
-                match change.gone {
-                    true => self.trials.remove(&uid),
-                    false => self.trials.insert(uid, object.clone()),
-                };
+                if change.gone {
+                    self.trials.remove(&uid);
+                    self.went.insert(uid, change.step);
+                } else {
+                    self.trials.insert(uid, object.clone());
+                }
             }
             "workflows" => {
-                let workflow = self.workflows.entry(text(object, "name").to_owned()).or_default();
+                let trial = owner(object, "HyperparameterTrial").unwrap_or_default();
+                let workflow = self.workflows.entry((text(object, "name").to_owned(), trial));
+                let workflow = workflow.or_default();
                 if change.before.is_none() {
                     workflow.is_late = workflow.was_on_its_way(change.sent);
                     workflow.creations += usize::from(change.by > 0);
@@ -244,10 +254,21 @@ impl<'a> Seen<'a> {
         self.trials_of(study).find(|t| t["spec"]["number"] == number)
     }
 
-    /// The study that has a name now: its UID.
+    /// The study that has a name now, or had it last: its UID.
     pub fn study_named(&self, name: &str) -> Option<(&String, &StudySeen)> {
-        let mut named = self.studies.iter().filter(|(_, s)| s.name == name);
-        named.clone().find(|(_, s)| !s.gone).or_else(|| named.next_back())
+        let named = self.studies.iter().filter(|(_, s)| s.name == name);
+        named.max_by_key(|(_, s)| s.specs.keys().next().copied())
+    }
+
+    /// The Workflow of that name of the trial with that UID.
+    pub fn workflow(&self, name: &str, trial: &str) -> Option<&WorkflowSeen> {
+        self.workflows.get(&(name.to_owned(), trial.to_owned()))
+    }
+
+    /// Every Workflow that a program created, with its name.
+    pub fn created(&self) -> impl Iterator<Item = (&str, &WorkflowSeen)> {
+        let all = self.workflows.iter().filter(|(_, w)| w.creations > 0);
+        all.map(|((name, _), w)| (name.as_str(), w))
     }
 
     /// The recorded trials of a study with an objective, best first.
