@@ -12,6 +12,11 @@ use crate::{
 /// How many events of a watch are lost, one at a time: more than there are.
 const EVENTS: usize = 40;
 
+/// How many calls the undisturbed run may make for each trial, all in all.
+const CALLS_A_TRIAL: u32 = 20;
+/// How many times as many a single fault may cost, with what a new controller asks at its start.
+const TIMES: u32 = 2;
+
 /// The study: six trials, two at a time, of which the best stays.
 fn plot() -> Plot {
     let mut plot = Plot::draw(6);
@@ -76,19 +81,19 @@ pub fn show(call: u32, fault: &str) {
     let outcome = play(&with(call, trouble), true);
     eprintln!("{}", outcome.trace.join("\n"));
     eprintln!("{:#}", serde_json::to_value(&outcome.results).unwrap());
-    let outcome = judged(outcome, trouble, &calls[call as usize], &undisturbed.results);
+    let outcome = judged(outcome, trouble, &calls[call as usize], &undisturbed);
     assert_eq!(outcome.wrong, [""; 0]);
 }
 
-fn judged(
-    outcome: Outcome,
-    trouble: &Trouble,
-    line: &str,
-    good: &std::collections::BTreeMap<String, Value>,
-) -> Outcome {
+fn judged(mut outcome: Outcome, trouble: &Trouble, line: &str, good: &Outcome) -> Outcome {
+    if outcome.calls > TIMES * good.calls {
+        outcome
+            .wrong
+            .push(format!("7 Sound: {} calls, undisturbed {}", outcome.calls, good.calls));
+    }
     match alters(trouble, line) {
         true => outcome,
-        false => compared(outcome, good),
+        false => compared(outcome, &good.results),
     }
 }
 
@@ -109,6 +114,7 @@ fn every_fault_at_every_call() {
     let table = undisturbed.results["s"]["table"].as_str().unwrap_or_default();
     assert_eq!(table.lines().count(), 7, "{table}");
     let calls = calls(&undisturbed);
+    assert!(undisturbed.calls <= 6 * CALLS_A_TRIAL, "{} calls", undisturbed.calls);
     // A sample of them: one fault for each call, another one for the next.
     let every = variable("HYPERSTUDY_EVERY").map_or(1, |n| u32::try_from(n).unwrap_or(1));
     let worlds: Vec<(u32, Trouble)> = singles(&calls)
@@ -121,7 +127,7 @@ fn every_fault_at_every_call() {
         let (call, trouble) = &worlds[usize::try_from(place).unwrap_or_default()];
         let line = &calls[*call as usize];
         let outcome = play(&with(*call, trouble), false);
-        let mut outcome = judged(outcome, trouble, line, &undisturbed.results);
+        let mut outcome = judged(outcome, trouble, line, &undisturbed);
         if !outcome.wrong.is_empty() {
             let shown = format!("make simulate CALL={call} FAULT='{trouble:?}' shows this one: {line}");
             outcome.wrong.insert(0, shown);
