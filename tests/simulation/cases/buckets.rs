@@ -57,6 +57,40 @@ async fn objects_are_written_read_listed_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_folder_that_is_taken_over_is_cleared_once() {
+    let world = World::new(4);
+    let (store, store_2) = (world.buckets.store(), world.buckets.store());
+    let (folder, mine) = (at("runs/s"), owner("s"));
+    let leftovers = || {
+        for n in 1..=3 {
+            world.buckets.put(BUCKET, &format!("runs/s/{n}/model"), b"m");
+        }
+    };
+    // The last write of the claim is refused: the mark still says that the folder is being cleared.
+    leftovers();
+    let faults = world.buckets.faults();
+    faults.push(Fault::next(1, &["put"], BUCKET, Trouble::Refuse(409)).after(1));
+    let claimed = store.claim(&folder, &mine, true).await;
+    assert!(matches!(claimed, Err(ClaimError::Contested { .. })), "{claimed:?}");
+    store.claim(&folder, &mine, true).await.unwrap();
+    leftovers();
+    store.claim(&folder, &mine, true).await.unwrap();
+    assert_eq!(world.buckets.keys(BUCKET).len(), 4);
+    // Another program clears it, finishes, and goes on, while this one is at it.
+    let next = owner("next");
+    faults.push(Fault::next(1, &["list"], BUCKET, Trouble::Slow(Duration::from_secs(8))));
+    let (slow, ()) = tokio::join!(store.claim(&folder, &next, true), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        store_2.claim(&folder, &next, true).await.unwrap();
+        leftovers();
+    });
+    assert!(matches!(slow, Err(ClaimError::Contested { .. })), "{slow:?}");
+    assert_eq!(world.buckets.keys(BUCKET).len(), 4);
+    store.claim(&folder, &next, true).await.unwrap();
+    assert_eq!(store.owner_of(&folder).await.unwrap(), Some(next));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_folder_is_claimed_once() {
     let world = World::new(2);
     let store = world.buckets.store();

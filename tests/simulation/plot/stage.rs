@@ -185,6 +185,9 @@ fn furnish(world: &World, plot: &Plot) {
         world.cluster.set_lag(kind, Duration::ZERO..*lag);
     }
     world.cluster.set_page(plot.page);
+    if let Some(page) = plot.page {
+        world.buckets.set_page(page);
+    }
     world.cluster.set_echo(Echo {
         twice: plot.echoes.0,
         again: plot.echoes.1,
