@@ -91,12 +91,7 @@ impl Store {
         let mut last = String::new();
         let mut repeats = 0;
         loop {
-            let page = self.page(folder, None, 1000).await?;
-            let is_last = page.next.is_none();
-            let mut found = page.objects;
-            if found.len() > 1 || !is_last {
-                found.retain(|o| o.key != owner.key());
-            }
+            let found = self.some_but(folder, owner.key()).await?;
             let Some(first) = found.first() else {
                 return Ok(());
             };
@@ -118,6 +113,21 @@ impl Store {
                     what: "delete",
                     at: folder.to_string(),
                 });
+            }
+        }
+    }
+
+    /// Some of what is below a folder; `last` only where nothing else is. Nothing only where nothing is there.
+    async fn some_but(&self, folder: &Location, last: &str) -> Result<Vec<Listed>, StorageError> {
+        let (mut marks, mut from) = (Vec::new(), None);
+        loop {
+            let page = self.page(folder, from, 1000).await?;
+            let (mark, others): (Vec<Listed>, Vec<Listed>) = page.objects.into_iter().partition(|o| o.key == last);
+            marks.extend(mark);
+            match page.next {
+                _ if !others.is_empty() => return Ok(others),
+                None => return Ok(marks),
+                next => from = next,
             }
         }
     }

@@ -24,7 +24,7 @@ pub(super) struct Page {
 }
 
 impl Store {
-    /// One page of what is below `folder` (itself not included), after `from`.
+    /// One page of what is below `folder` (itself not included), after `from`. A server may give fewer than `most`, none even, where there is a next page.
     pub(super) async fn page(&self, folder: &Location, from: Option<String>, most: i32) -> Result<Page, StorageError> {
         let found = self
             .client
@@ -85,7 +85,15 @@ impl Store {
     /// # Errors
     /// What the server refuses; [`StorageError::NoSuchBucket`].
     pub async fn is_empty(&self, folder: &Location) -> Result<bool, StorageError> {
-        Ok(self.page(folder, None, 1).await?.objects.is_empty())
+        let mut from = None;
+        loop {
+            let page = self.page(folder, from, 1).await?;
+            match page.next {
+                _ if !page.objects.is_empty() => return Ok(false),
+                None => return Ok(true),
+                next => from = next,
+            }
+        }
     }
 }
 

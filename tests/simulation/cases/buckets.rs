@@ -128,13 +128,16 @@ async fn whose_a_folder_is_stands_there_until_nothing_else_does() {
     let world = World::new(2);
     let store = world.buckets.store();
     let folder = at("runs/s");
-    for files in [1, 20] {
+    for (files, page) in [(1, 1000), (20, 1000), (20, 3), (20, 1), (0, 1)] {
+        world.buckets.set_page(page);
         store.claim(&folder, &owner("s"), false).await.unwrap();
         for n in 1..=files {
             world.buckets.put(BUCKET, &format!("runs/s/{n}/model"), b"m");
         }
         let before = world.buckets.effects().len();
+        assert!(!store.is_empty(&folder).await.unwrap());
         store.delete_folder(&folder).await.unwrap();
+        assert!(store.is_empty(&folder).await.unwrap());
         let deleted: Vec<String> = world.buckets.effects()[before..]
             .iter()
             .map(|e| e.key.clone())

@@ -113,7 +113,7 @@ impl Buckets {
         &self.inner.faults
     }
 
-    /// How many keys a page of a listing has at most, from now on.
+    /// How many keys a page of a listing has at most, from now on. Where that is one, the first page has none.
     pub fn set_page(&self, keys: usize) {
         *self.inner.page.lock().unwrap() = keys;
     }

@@ -253,7 +253,9 @@ fn list(bucket: &BTreeMap<String, Kept>, wanted: &Wanted, page: usize) -> Answer
     let mut there = bucket
         .iter()
         .filter(|(k, _)| k.starts_with(&wanted.key) && k.as_str() > after);
-    let shown: Vec<_> = there.by_ref().take(most).collect();
+    // A server may give fewer than were asked for, and none.
+    let is_hollow = page == 1 && after.is_empty();
+    let shown: Vec<_> = there.by_ref().take(if is_hollow { 0 } else { most }).collect();
     let more = there.next().is_some();
     let mut text = format!(
         "<ListBucketResult><Name>{}</Name><KeyCount>{}</KeyCount>",
@@ -264,7 +266,9 @@ fn list(bucket: &BTreeMap<String, Kept>, wanted: &Wanted, page: usize) -> Answer
     if url {
         text.push_str("<EncodingType>url</EncodingType>");
     }
-    if let (true, Some((last, _))) = (more, shown.last()) {
+    if more {
+        // Before the first key.
+        let last = shown.last().map_or("!", |(key, _)| key.as_str());
         text.push_str(&format!(
             "<NextContinuationToken>{}</NextContinuationToken>",
             xml::escaped(last)
