@@ -270,8 +270,9 @@ pub async fn foreign(
 pub async fn is_as_seen(context: &Context, entry: &Entry, generation: i64, deleting: bool) -> Result<bool, Trouble> {
     let id = &entry.id;
     let found = context.writer.study(&id.namespace, &id.name).await?;
-    match found.filter(|found| found.metadata.uid.as_ref() == Some(&id.uid)) {
-        Some(found) => context.cache.answered_study(found),
+    match found {
+        Some(found) if found.metadata.uid.as_ref() == Some(&id.uid) => context.cache.answered_study(found),
+        Some(other) => context.cache.replaced_study(id, &other.metadata),
         None => context.cache.miss_study(id),
     }
     let state = entry.state();

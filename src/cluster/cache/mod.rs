@@ -250,6 +250,20 @@ impl Cache {
         }
     }
 
+    /// Another study has a study's name: where it is the newer one, that is gone for good, whatever a watch that lags still tells of it.
+    pub fn replaced_study(&self, id: &StudyId, other: &ObjectMeta) {
+        let known = self.inner().entries.get(id).cloned();
+        let is_newer = known.is_some_and(|entry| {
+            let state = entry.state();
+            let record = state.record.as_ref();
+            record.is_some_and(|record| record.version.is_older_than(&Version::of(other)))
+        });
+        if is_newer {
+            self.inner().gone.insert(&id.uid);
+        }
+        self.miss_study(id);
+    }
+
     /// Takes a trial or a request as it was seen.
     pub fn take_trial(&self, object: DeserializeGuard<HyperparameterTrial>, epoch: u64) {
         let trial = match object.0 {

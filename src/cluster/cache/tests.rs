@@ -240,6 +240,21 @@ fn a_study_that_is_created_anew_has_none_of_the_old_ones_trials() {
 }
 
 #[test]
+fn another_study_of_the_same_name_ends_the_old_one_only_if_it_is_newer() {
+    let (cache, old) = cache();
+    for (version, comes_back) in [(3, true), (50, false)] {
+        let DeserializeGuard(Ok(other)) = study("two", version) else {
+            panic!()
+        };
+        cache.replaced_study(&old.id, &other.metadata);
+        assert!(old.state().record.is_none());
+        // A watch that lags.
+        cache.take_study(study("one", 11), 1);
+        assert_eq!(old.state().record.is_some(), comes_back);
+    }
+}
+
+#[test]
 fn an_answer_that_comes_late_brings_nothing_back() {
     let (cache, entry) = cache();
     let DeserializeGuard(Ok(object)) = study("one", 12) else {

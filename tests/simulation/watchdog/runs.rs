@@ -23,7 +23,8 @@ fn trial(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     };
     let Some(study) = seen.studies.get(&uid) else { return };
     let name = text(object, "name");
-    if let Some(known) = study.numbers.get(&number)
+    // Who has not heard yet that a study is gone does what nobody will ever read.
+    if let Some(known) = study.numbers.get(&number).filter(|_| !study.gone)
         && *known != object["spec"]["parameters"]
     {
         let what = format!(
@@ -44,7 +45,6 @@ fn trial(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
     if change.before.is_some() || change.by == 0 {
         return;
     }
-    // Who has not heard yet that a study is gone does what nobody will ever read.
     if study.numbers.contains_key(&number) && !study.gone {
         findings.add(change.at, Invariant::Once, format!("trial {name} is created again"));
     }
@@ -114,7 +114,7 @@ fn workflow(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         .unwrap_or_default();
     let recorded = trial["status"]["attempt"].as_u64().unwrap_or_default();
     let known = seen.workflow(name, text(trial, "uid")).filter(|w| w.creations > 0);
-    let was_on_its_way = known.is_some_and(|known| known.was_on_its_way(change.sent));
+    let was_on_its_way = known.is_some_and(|known| known.was_on_its_way(change.sent)) || seen.crosses(change, &uid);
     if let Some(known) = known.filter(|_| !was_on_its_way) {
         // One that somebody took away before its start was recorded cannot be told from one that never was.
         if recorded >= attempt || !known.gone {

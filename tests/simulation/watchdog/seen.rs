@@ -87,6 +87,8 @@ pub struct Seen<'a> {
     pub trials: BTreeMap<String, Value>,
     /// When each trial went that is not there any more, by UID, among everything that happened.
     pub went: BTreeMap<String, u64>,
+    /// When each of them ended, and by whom that was recorded, by UID.
+    ended: BTreeMap<String, (Duration, u32)>,
     /// When the last attempt of each of them was recorded, among everything that happened.
     pub recorded: BTreeMap<String, u64>,
     /// By name, and by the UID of their trial.
@@ -98,6 +100,10 @@ pub struct Seen<'a> {
     /// The names of Workflows that were refused as invalid.
     pub refused: BTreeSet<String>,
 }
+
+/// How old what the API server has shown may be to act on it, and how long a request takes.
+const FRESH: Duration = Duration::from_millis(100);
+const ON_ITS_WAY: Duration = Duration::from_millis(10);
 
 /// The UID of an object's owner of that kind.
 pub fn owner(object: &Value, kind: &str) -> Option<String> {
@@ -125,6 +131,7 @@ impl<'a> Seen<'a> {
             studies: BTreeMap::new(),
             trials: BTreeMap::new(),
             went: BTreeMap::new(),
+            ended: BTreeMap::new(),
             recorded: BTreeMap::new(),
             workflows: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -184,6 +191,9 @@ impl<'a> Seen<'a> {
                 if before != Some(&object["status"]["attempt"]) {
                     self.recorded.insert(uid.clone(), change.step);
                 }
+                if is_finished(object) && !change.before.as_deref().is_some_and(is_finished) {
+                    self.ended.insert(uid.clone(), (change.at, change.by));
+                }
                 if change.gone {
                     self.trials.remove(&uid);
                     self.went.insert(uid, change.step);
@@ -193,10 +203,11 @@ impl<'a> Seen<'a> {
             }
             "workflows" => {
                 let trial = owner(object, "HyperparameterTrial").unwrap_or_default();
+                let crosses = self.crosses(change, &trial);
                 let workflow = self.workflows.entry((text(object, "name").to_owned(), trial));
                 let workflow = workflow.or_default();
                 if change.before.is_none() {
-                    workflow.is_late = workflow.was_on_its_way(change.sent);
+                    workflow.is_late = workflow.was_on_its_way(change.sent) || crosses;
                     workflow.creations += usize::from(change.by > 0);
                     workflow.starter = (change.by, change.step);
                     workflow.ended = false;
@@ -219,6 +230,14 @@ impl<'a> Seen<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Whether a Workflow is created for a trial that another controller, beside which this one acts without a lease, has ended since this one asked
+    /// for it, a tenth of a second before at most.
+    pub fn crosses(&self, change: &Change, trial: &str) -> bool {
+        let ended = self.ended.get(trial);
+        let is_lately = |(at, by): &(Duration, u32)| change.by != *by && change.at < *at + FRESH + ON_ITS_WAY;
+        !self.plot.doubles.is_empty() && ended.is_some_and(is_lately)
     }
 
     /// Notes a trial that a person deletes, or that goes by that.
