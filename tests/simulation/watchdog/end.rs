@@ -82,8 +82,9 @@ pub fn check(world: &World, plot: &Plot, seen: &Seen<'_>, in_time: bool, finding
     }
     let minutes = u32::try_from(at.as_secs() / 60 + 1).unwrap_or(1);
     let trials = u32::try_from(numbers(world)).unwrap_or(0);
-    let most = CALLS_A_TRIAL * (trials + world.programs())
-        + CALLS_A_MINUTE * minutes * u32::try_from(plot.contenders + 1).unwrap_or(2);
+    // Those that act at the same time, which the lease prevents, undo each other's statuses.
+    let at_a_time = u32::try_from(plot.contenders + 1 + plot.doubles.len()).unwrap_or(2);
+    let most = CALLS_A_TRIAL * (trials + world.programs()) + CALLS_A_MINUTE * minutes * at_a_time;
     if world.calls.made() > most {
         findings.add(
             at,
