@@ -11,7 +11,7 @@ use super::{
     steps,
 };
 use crate::{
-    api::{self, Files, HyperparameterTrial, TrialStatus},
+    api::{self, Files, HyperparameterTrial, TrialPhase, TrialStatus},
     cluster::{
         Workflow,
         cache::{Entry, Look, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord},
@@ -53,7 +53,12 @@ impl TrialWork {
             Action::Start { attempt, .. } => self.start(&step, trial, record, attempt).await,
             Action::Stop { attempt, .. } => self.stop(attempt).await,
             Action::ReadMetrics { attempt, .. } => self.read_metrics(&trial, attempt).await,
-            Action::Record { status, .. } => self.record(&record.version, *status).await,
+            Action::Record { status, .. } => {
+                if status.phase.is_finished() && trial.status.phase == TrialPhase::Pending && trial.run.is_none() {
+                    self.find_unseen(&record, trial.status.attempt + 1).await?;
+                }
+                self.record(&record.version, *status).await
+            }
             Action::DeleteFolder { .. } => self.delete_folder(&step).await,
             Action::ReleaseTrial { .. } if record.is_held => release(self.context, self.entry, self.number).await,
             _ => Ok(()),
@@ -214,6 +219,19 @@ impl TrialWork {
             Err(other) => return Err(other.into()),
         }
         Ok(())
+    }
+
+    /// Looks for the Workflow of an attempt that nobody here has seen: it may have been created all the same, and the answer got lost.
+    ///
+    /// # Errors
+    /// It is there: the next plan is made on that.
+    async fn find_unseen(&self, record: &TrialRecord, attempt: u32) -> Result<(), Trouble> {
+        let name = self.study.run_name(self.number, attempt);
+        let found = self.context.writer.workflow(self.namespace(), &name).await?;
+        match found.is_some_and(|found| self.found(&name, record, &found).is_ok()) {
+            true => Err(CallError::Conflict.into()),
+            false => Ok(()),
+        }
     }
 
     /// Takes a Workflow that was created or found by its name.
