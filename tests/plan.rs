@@ -8,7 +8,7 @@ mod world;
 
 use hyperstudy::{
     api::{Shutdown, StudyPhase, TrialPhase},
-    study::{Action, Failure, Folder, Plan, Run, RunState, Snapshot},
+    study::{Action, Failure, Folder, Plan, Requirement, Run, RunState, Snapshot, Step},
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -464,6 +464,24 @@ fn a_stopped_trial_ends_alone_and_a_deleted_ones_number_stays_used() {
     assert_eq!(world.active(), [3, 4]);
     world.run();
     assert_eq!(world.snapshot.status.trials.total, 4);
+}
+
+#[test]
+fn a_waiting_trial_is_recorded_as_ended_only_if_its_next_attempt_has_not_begun() {
+    let mut world = World::new(&with(json!({"budget": {"trials": 2}, "parallelism": 1})), 3, 0);
+    world.settle();
+    let trial = &mut world.snapshot.trials[0];
+    (trial.stop, trial.run, trial.status.phase, trial.status.attempt) = (true, None, TrialPhase::Pending, 1);
+    let plan = world.plan();
+    let records = |step: &&Step| matches!(&step.action, Action::Record { number: 1, .. });
+    let step = plan.steps.iter().find(records).unwrap();
+    assert!(step.requires.contains(&Requirement::NoRun { number: 1, attempt: 2 }));
+    assert!(step.is_due(&world.study, &world.snapshot));
+    world.snapshot.trials[0].run = Some(Run {
+        attempt: 2,
+        state: RunState::Active,
+    });
+    assert!(!step.is_due(&world.study, &world.snapshot));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{
     steps,
 };
 use crate::{
-    api::{self, Files, HyperparameterTrial, TrialPhase, TrialStatus},
+    api::{self, Files, HyperparameterTrial, TrialStatus},
     cluster::{
         Workflow,
         cache::{Entry, Look, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord},
@@ -53,12 +53,7 @@ impl TrialWork {
             Action::Start { attempt, .. } => self.start(&step, trial, record, attempt).await,
             Action::Stop { attempt, .. } => self.stop(attempt).await,
             Action::ReadMetrics { attempt, .. } => self.read_metrics(&trial, attempt).await,
-            Action::Record { status, .. } => {
-                if status.phase.is_finished() && trial.status.phase == TrialPhase::Pending && trial.run.is_none() {
-                    self.find_unseen(&record, trial.status.attempt + 1).await?;
-                }
-                self.record(&record.version, *status).await
-            }
+            Action::Record { ref status, .. } => self.record(&step, &record, (**status).clone()).await,
             Action::DeleteFolder { .. } => self.delete_folder(&step).await,
             Action::ReleaseTrial { .. } if record.is_held => release(self.context, self.entry, self.number).await,
             _ => Ok(()),
@@ -221,19 +216,6 @@ impl TrialWork {
         Ok(())
     }
 
-    /// Looks for the Workflow of an attempt that nobody here has seen: it may have been created all the same, and the answer got lost.
-    ///
-    /// # Errors
-    /// It is there: the next plan is made on that.
-    async fn find_unseen(&self, record: &TrialRecord, attempt: u32) -> Result<(), Trouble> {
-        let name = self.study.run_name(self.number, attempt);
-        let found = self.context.writer.workflow(self.namespace(), &name).await?;
-        match found.is_some_and(|found| self.found(&name, record, &found).is_ok()) {
-            true => Err(CallError::Conflict.into()),
-            false => Ok(()),
-        }
-    }
-
     /// Takes a Workflow that was created or found by its name.
     ///
     /// # Errors
@@ -335,7 +317,17 @@ impl TrialWork {
         })
     }
 
-    async fn record(&self, version: &Version, status: TrialStatus) -> Result<(), Trouble> {
+    async fn record(&self, step: &Step, record: &TrialRecord, status: TrialStatus) -> Result<(), Trouble> {
+        for requirement in &step.requires {
+            if let Requirement::NoRun { attempt, .. } = requirement {
+                let name = self.study.run_name(self.number, *attempt);
+                let found = self.context.writer.workflow(self.namespace(), &name).await?;
+                if found.is_some_and(|found| self.found(&name, record, &found).is_ok()) {
+                    return Ok(());
+                }
+            }
+        }
+        let version = &record.version;
         self.entry.state().keep_reports(self.number);
         match self.write(version, &status).await {
             // What a program wrote must not keep its trial from ending: the objective counts, the rest can be read in S3.

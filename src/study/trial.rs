@@ -158,11 +158,8 @@ fn adopted(study: &Study, trial: &Trial, now: Timestamp) -> TrialStatus {
 
 fn pending(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
     if let Some((reason, message)) = intent(trial, wish.ending) {
-        return Some(record(
-            study,
-            trial,
-            finished(trial, TrialPhase::Stopped, reason, message, wish.now),
-        ));
+        let status = finished(trial, TrialPhase::Stopped, reason, message, wish.now);
+        return Some(unbegun(study, trial, status));
     }
     match wish.ending {
         // It was created, but shutdown came before its first attempt, or before its next one.
@@ -175,10 +172,18 @@ fn pending(study: &Study, trial: &Trial, wish: Wish) -> Option<Step> {
                     finished(trial, TrialPhase::Failed, &reason, &message, wish.now)
                 }
             };
-            Some(record(study, trial, status))
+            Some(unbegun(study, trial, status))
         }
         _ => wish.may_start.then(|| start(study, trial.number, trial.status.attempt)),
     }
+}
+
+/// Recording the end of a trial that waits: its next attempt must not have begun, as one may have whose creation nobody answered.
+fn unbegun(study: &Study, trial: &Trial, status: TrialStatus) -> Step {
+    let (number, attempt) = (trial.number, trial.status.attempt.saturating_add(1));
+    let mut step = record(study, trial, status);
+    step.requires.push(Requirement::NoRun { number, attempt });
+    step
 }
 
 /// An attempt's run has ended, well or otherwise.

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     controller::Controller,
+    faults::{Fault, Trouble},
     world::{BUCKET, NAMESPACE, World},
 };
 
@@ -78,6 +79,34 @@ fn is_over(cluster: &Cluster) -> bool {
 fn active(cluster: &Cluster) -> usize {
     let over = |w: &Value| w["metadata"]["labels"]["workflows.argoproj.io/completed"] == "true";
     cluster.all("workflows").iter().filter(|w| !over(w)).count()
+}
+
+#[test]
+fn a_trial_that_is_stopped_before_anybody_knows_that_it_has_begun() {
+    let result = Scene::Smooth.simulate(1, async |world| {
+        world
+            .cluster
+            .set_lag("workflows", Duration::from_secs(5)..Duration::from_secs(6));
+        let create = Fault::next(1, &["create"], "workflows", Trouble::Reset { done: true });
+        world.cluster.faults().push(create.named("s-2-1"));
+        let controller = Controller::start(&world);
+        world.cluster.create(NAMESPACE, Scene::Smooth.study()).unwrap();
+        until(&world, "it begins", |c| {
+            c.get("workflows", NAMESPACE, "s-2-1").is_some()
+        })
+        .await?;
+        let stop = |t: &mut Value| t["spec"]["stop"] = true.into();
+        world.cluster.edit(TRIAL_KIND, NAMESPACE, "s-2", stop).unwrap();
+        until(&world, "the study is over", is_over).await?;
+        controller.kill();
+        let trial = status(&world.cluster, TRIAL_KIND, "s-2");
+        let workflow = status(&world.cluster, "workflows", "s-2-1");
+        match (&trial["phase"], &trial["attempt"], &workflow["phase"]) {
+            (phase, attempt, ended) if phase == "Stopped" && *attempt == 1 && ended == "Failed" => Ok(()),
+            found => Err(explained(&world, &format!("it ends as {found:?}"))),
+        }
+    });
+    assert_eq!(result, Ok(()));
 }
 
 #[test]
