@@ -153,7 +153,7 @@ impl Store {
             _ => false,
         };
         self.outside_of_others(folder).await?;
-        let mut mark = Claim {
+        let mark = Claim {
             owner: owner.clone(),
             clearing: false,
             after: None,
@@ -172,19 +172,19 @@ impl Store {
             return self.take(folder, &at, &mark, Condition::Absent).await;
         }
         let before = found.as_ref().map(|f| &f.version);
+        let unchanged = before.map_or(Condition::Absent, Condition::Is);
         if !overwrite {
-            // Nothing may go any more: the study has trials by now, or is being deleted.
-            return self
-                .take(folder, &at, &mark, before.map_or(Condition::Absent, Condition::Is))
-                .await;
+            // It was being cleared, and nothing may go any more.
+            return self.take(folder, &at, &mark, unchanged).await;
         }
-        mark.clearing = true;
-        mark.after = before.map(|version| version.etag.clone());
-        let condition = before.map_or(Condition::Absent, Condition::Is);
-        self.take(folder, &at, &mark, condition).await?;
-        self.clear(folder, &at, &mark).await?;
-        let version = self.still(folder, &at, &mark).await?;
-        (mark.clearing, mark.after) = (false, None);
+        let clearing = Claim {
+            clearing: true,
+            after: before.map(|version| version.etag.clone()),
+            ..mark.clone()
+        };
+        self.take(folder, &at, &clearing, unchanged).await?;
+        self.clear(folder, &at, &clearing).await?;
+        let version = self.still(folder, &at, &clearing).await?;
         self.take(folder, &at, &mark, Condition::Is(&version)).await
     }
 
