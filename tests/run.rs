@@ -476,7 +476,7 @@ fn a_data_folder_that_is_none_is_a_bad_request() {
     fs::create_dir_all(place.path("data")).unwrap();
     fs::create_dir_all(place.path("elsewhere")).unwrap();
     symlink("../elsewhere", place.path("data/studies")).unwrap();
-    let said = "data/studies: a bucket has to be a folder, and no link to one; choose another folder with --data";
+    let said = "data/studies has to be a folder, and no link to one, for it is the bucket `studies`";
     place.run(QUICK).ended(2).says(said);
     assert!(!place.path("data/.hyperstudy").exists());
     let name = std::ffi::OsStr::from_bytes(b"d\xff");

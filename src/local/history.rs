@@ -1,11 +1,11 @@
 //! What earlier studies found, read on this machine.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
+use super::load::read_start;
 use crate::{
     history::{self, Gathering, HistoryError, MAX_TABLE},
     report::RESULTS_CSV,
@@ -78,8 +78,5 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is no file"));
     }
-    let mut bytes = Vec::new();
-    let most = u64::try_from(MAX_TABLE).unwrap_or(u64::MAX);
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    read_start(path, u64::try_from(MAX_TABLE).unwrap_or(u64::MAX))
 }

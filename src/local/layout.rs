@@ -29,7 +29,7 @@ pub enum LayoutError {
     /// It is no folder, or its name is none that trials can be told.
     #[error("{}: {why}; choose another folder with --data", path.display())]
     NoFolder {
-        /// The data folder, or a bucket in it.
+        /// The data folder.
         path: PathBuf,
         /// What is wrong with it.
         why: &'static str,
@@ -85,21 +85,6 @@ impl Layout {
             data,
             study: study.to_owned(),
         })
-    }
-
-    /// That a bucket is a folder of its own, where there is something of its name.
-    ///
-    /// # Errors
-    /// A file stands there, or a link, which may lead out of the data folder.
-    pub fn check_bucket(&self, bucket: &str) -> Result<(), LayoutError> {
-        let path = self.data.join(bucket);
-        match fs::symlink_metadata(&path) {
-            Ok(found) if !found.is_dir() => Err(LayoutError::NoFolder {
-                path,
-                why: "a bucket has to be a folder, and no link to one",
-            }),
-            _ => Ok(()),
-        }
     }
 
     /// The program's own folder.

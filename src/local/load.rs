@@ -2,7 +2,8 @@
 //! said at once, and nothing is written.
 
 use std::{
-    io::Read,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -221,18 +222,25 @@ pub fn lines(errors: &FieldErrors) -> Vec<String> {
 /// # Errors
 /// A sentence that names the file.
 pub fn read_text(path: &Path) -> Result<String, String> {
-    let problem = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let file = std::fs::File::open(path).map_err(problem)?;
-    let mut bytes = Vec::new();
-    // A device or a pipe does not say how much there is.
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(problem)?;
+    let problem = |error: io::Error| format!("cannot read {}: {error}", path.display());
+    let bytes = read_start(path, MAX_FILE).map_err(problem)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(format!(
             "{} is too large: at most {MAX_FILE} bytes are read",
             path.display()
         ));
     }
-    String::from_utf8(bytes).map_err(|_| problem(std::io::Error::other("it is no UTF-8 text")))
+    String::from_utf8(bytes).map_err(|_| problem(io::Error::other("it is no UTF-8 text")))
+}
+
+/// What is in a file, and of what has more than `most` bytes one byte more than that: a device or a pipe does not say how much there is.
+///
+/// # Errors
+/// What the system refuses.
+pub fn read_start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The documents of a YAML file; empty ones are left out.

@@ -16,7 +16,7 @@ use super::{
     orphans,
     process::INTERRUPTED,
     runner::{Attempts, Runner},
-    s3::Server,
+    s3::{Server, bucket_at},
     view::View,
 };
 use crate::{
@@ -61,7 +61,7 @@ pub async fn run(options: RunOptions) -> Result<u8, RunError> {
         .map_err(|e| refuse(vec![format!("spec.storage.outputPath: {e}")]))?;
 
     let layout = Layout::new(&options.data, &loaded.name)?;
-    layout.check_bucket(folder.bucket())?;
+    bucket_at(&layout.data, folder.bucket()).map_err(|e| refuse(vec![e.to_string()]))?;
     let sources = Places::new(&layout.data, &options.study);
     if !layout.journal().exists() {
         // Said before anything is begun; what counts is read once the folder is the study's own.

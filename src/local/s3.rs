@@ -47,6 +47,24 @@ pub struct Server {
     task: Option<JoinHandle<()>>,
 }
 
+/// The folder of a bucket below `root`, which may not be there yet.
+///
+/// # Errors
+/// Where something that is no folder, such as a link, stands in its place.
+pub fn bucket_at(root: &Path, bucket: &str) -> io::Result<PathBuf> {
+    let path = root.join(bucket);
+    match fs::symlink_metadata(&path) {
+        Ok(found) if !found.is_dir() => Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            format!(
+                "{} has to be a folder, and no link to one, for it is the bucket `{bucket}`",
+                path.display()
+            ),
+        )),
+        _ => Ok(path),
+    }
+}
+
 impl Server {
     /// Starts a server over `dir`, which is made where it is not there, on a free port of 127.0.0.1 with new random credentials.
     /// Only one server may have a folder at a time.
@@ -98,19 +116,11 @@ impl Server {
     /// # Errors
     /// Where something that is no folder, such as a link, stands in the bucket's place.
     pub fn path_of(&self, location: &Location) -> io::Result<PathBuf> {
-        let bucket = self.root.join(location.bucket());
-        match fs::symlink_metadata(&bucket) {
-            Ok(found) if !found.is_dir() => Err(io::Error::new(
-                io::ErrorKind::NotADirectory,
-                format!(
-                    "{} has to be a folder, for it is the bucket `{}`",
-                    bucket.display(),
-                    location.bucket()
-                ),
-            )),
-            _ if location.key().is_empty() => Ok(bucket),
+        let bucket = bucket_at(&self.root, location.bucket())?;
+        match location.key() {
+            "" => Ok(bucket),
             // A location has no part that leads elsewhere.
-            _ => Ok(bucket.join(location.key())),
+            key => Ok(bucket.join(key)),
         }
     }
 
