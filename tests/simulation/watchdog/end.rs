@@ -222,7 +222,7 @@ fn ended(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, in_time: 
     let is_its_own = owner["uid"] == *uid && owner["clearing"] != true;
     if is_its_own || !study.numbers.is_empty() {
         folders(world, seen, uid, study, revived, &mut wrong);
-        table(world, seen, uid, study, &mut wrong);
+        result_files(world, seen, uid, study, &mut wrong);
     }
     counts(seen, uid, status, &mut wrong);
 }
@@ -290,8 +290,8 @@ fn has_lost_a_better(study: &StudySeen, objective: f64) -> bool {
     study.deleted.values().any(|(_, last)| is_better(last))
 }
 
-/// Whether the table has a row for each finished trial, with its objective.
-fn table(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &mut Wrong<'_>) {
+/// Whether the result files are there, and agree with the trials.
+fn result_files(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &mut Wrong<'_>) {
     let trials: Vec<&Value> = seen.trials_of(uid).collect();
     let bytes = world
         .buckets
@@ -302,10 +302,15 @@ fn table(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &m
         }
         return;
     };
-    if is_of_the_dead(world, seen, &study.name) {
-        return;
+    if !is_of_the_dead(world, seen, &study.name) {
+        table(&bytes, &trials, study, wrong);
+        best_and_config(world, seen, uid, study, wrong);
     }
-    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+}
+
+/// Whether the table has a row for each finished trial, with its objective.
+fn table(bytes: &[u8], trials: &[&Value], study: &StudySeen, wrong: &mut Wrong<'_>) {
+    let mut reader = csv::Reader::from_reader(bytes);
     let Ok(header) = reader.headers().cloned() else {
         return wrong(Invariant::Results, "the table cannot be read".to_owned());
     };
@@ -351,11 +356,10 @@ fn table(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &m
             format!("the table says {rows:?}, the trials {expected:?}"),
         );
     }
-    best_file(world, seen, uid, study, wrong);
 }
 
 /// Whether `best_result.json` is about the best trial, and `study_config.json` about this study.
-fn best_file(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &mut Wrong<'_>) {
+fn best_and_config(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, wrong: &mut Wrong<'_>) {
     let file = |name: &str| -> Option<Value> {
         let bytes = world.buckets.get(BUCKET, &format!("runs/{}/{name}", study.name))?;
         Some(serde_json::from_slice(&bytes).unwrap_or_default())
