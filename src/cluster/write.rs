@@ -15,7 +15,7 @@ use super::{Workflow, cache::Version};
 use crate::{
     api::{HyperparameterStudy, HyperparameterTrial, StudyStatus, TrialStatus},
     study::Study,
-    workflow,
+    workflow::{self, COMPLETED_LABEL, STUDY_LABEL, STUDY_UID_LABEL},
 };
 
 /// Under which name our fields are kept apart from others'.
@@ -237,30 +237,39 @@ impl Writer {
         bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(&change))).await
     }
 
-    /// Ends a Workflow.
+    /// Ends the Workflow of that name and UID.
     ///
     /// # Errors
-    /// What the API server says.
-    pub async fn terminate(&self, namespace: &str, name: &str) -> Result<Workflow, CallError> {
+    /// [`CallError::Conflict`] where another one has the name by now; what else the API server says.
+    pub async fn terminate(&self, namespace: &str, name: &str, uid: &str) -> Result<Workflow, CallError> {
         // A Workflow that waits for a lock ignores `Stop`.
-        let change = json!({"spec": {"shutdown": "Terminate"}});
-        let api = self.api::<Workflow>(namespace);
-        bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(&change))).await
+        let change = json!({"metadata": {"uid": uid}, "spec": {"shutdown": "Terminate"}});
+        self.change_workflow(namespace, name, &change).await
     }
 
-    /// Sets labels of a Workflow.
+    /// Changes a Workflow. `change` bears its UID.
+    async fn change_workflow(&self, namespace: &str, name: &str, change: &Value) -> Result<Workflow, CallError> {
+        let api = self.api::<Workflow>(namespace);
+        match bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(change))).await {
+            // What bears another UID is taken for an attempt to change it.
+            Err(CallError::Invalid(message)) if message.contains("metadata.uid") => Err(CallError::Conflict),
+            other => other,
+        }
+    }
+
+    /// Sets labels of the Workflow of that name and UID.
     ///
     /// # Errors
-    /// What the API server says.
+    /// As of [`Self::terminate`].
     pub async fn label_workflow(
         &self,
         namespace: &str,
         name: &str,
+        uid: &str,
         labels: &BTreeMap<String, String>,
     ) -> Result<Workflow, CallError> {
-        let change = json!({"metadata": {"labels": labels}});
-        let api = self.api::<Workflow>(namespace);
-        bounded(api.patch(name, &PatchParams::default(), &Patch::Merge(&change))).await
+        let change = json!({"metadata": {"uid": uid, "labels": labels}});
+        self.change_workflow(namespace, name, &change).await
     }
 
     /// A trial as it is now, even where it cannot be read; `None` where there is none.
@@ -317,6 +326,20 @@ impl Writer {
     /// What the API server says.
     pub async fn trial(&self, namespace: &str, name: &str) -> Result<Option<HyperparameterTrial>, CallError> {
         found(bounded(self.api::<HyperparameterTrial>(namespace).get(name)).await)
+    }
+
+    /// A Workflow of another study of that name that is not over; `None` where there is none. What it writes would be among the study's own files.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub async fn workflow_left(&self, study: &Study) -> Result<Option<String>, CallError> {
+        let wanted = format!(
+            "{STUDY_LABEL}={},{STUDY_UID_LABEL}!={},{COMPLETED_LABEL}!=true",
+            study.name, study.uid
+        );
+        let api = self.api::<Workflow>(&study.namespace);
+        let found = bounded(api.list_metadata(&ListParams::default().labels(&wanted).limit(1))).await?;
+        Ok(found.items.first().map(ResourceExt::name_any))
     }
 
     /// A pod of a Workflow that has the name of one that the study's trials will have; `None` where there is none, or it cannot be told. Argo takes

@@ -101,16 +101,10 @@ impl Access {
             Err(obstacle) => (None, Some(obstacle)),
         };
         let is_new = entry.state().snapshot.last_number() == 0;
-        let left = match is_new && missing.is_none() && closed.is_none() {
-            true => context.writer.pods_left(study).await,
+        let busy = match is_new && missing.is_none() && closed.is_none() {
+            true => leftover(context, study).await,
             false => None,
         };
-        let busy = left.map(|pod| Obstacle {
-            reason: "PodsLeft".to_owned(),
-            message: format!(
-                "the pod `{pod}` of an earlier Workflow, whose name a trial's will have, has not ended: the study begins when it is gone"
-            ),
-        });
         Self {
             template,
             makes_bucket: connection.as_ref().is_some_and(|c| c.create_bucket),
@@ -253,6 +247,34 @@ impl Context {
             }
         });
     }
+}
+
+/// What an earlier study of that name has left running, for which the study has to wait.
+async fn leftover(context: &Context, study: &Study) -> Option<Obstacle> {
+    let writer = &context.writer;
+    let (reason, message) = match writer.workflow_left(study).await {
+        Err(error) => (
+            "WorkflowsUnknown",
+            format!("whether Workflows of an earlier study of that name still run cannot be seen: {error}"),
+        ),
+        Ok(Some(workflow)) => (
+            "WorkflowsLeft",
+            format!(
+                "the Workflow `{workflow}` of an earlier study of that name has not ended: the study begins when it is over or gone"
+            ),
+        ),
+        Ok(None) => {
+            let pod = writer.pods_left(study).await?;
+            let message = format!(
+                "the pod `{pod}` of an earlier Workflow, whose name a trial's will have, has not ended: the study begins when it is gone"
+            );
+            ("PodsLeft", message)
+        }
+    };
+    Some(Obstacle {
+        reason: reason.to_owned(),
+        message,
+    })
 }
 
 /// How a piece of work is counted. What concerns a study as a whole is done in its pass.

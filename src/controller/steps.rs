@@ -135,15 +135,10 @@ async fn apply_to_study(
         }
         Action::RemoveStudyFolder => {
             let (store, folder) = (store(access)?, folder(study)?);
-            if !is_ours(entry, study, store).await? {
-                return Ok(());
+            let removal = remove(context, entry, study, store, &folder, || true);
+            if context.telemetry.storage("delete_study_folder", removal).await? {
+                entry.note(|state| state.snapshot.folder = Folder::Removed);
             }
-            context.may_act()?;
-            context
-                .telemetry
-                .storage("delete_study_folder", store.delete_folder(&folder))
-                .await?;
-            entry.note(|state| state.snapshot.folder = Folder::Removed);
         }
         Action::ReleaseStudy => hold_study(context, entry, false).await?,
         Action::DeleteStudy => delete(context, entry).await?,
@@ -173,14 +168,12 @@ pub async fn delete(context: &Context, entry: &Entry) -> Result<(), Trouble> {
     let version = entry.state().record.as_ref().map(|r| r.version.clone());
     let (id, version) = (&entry.id, version.unwrap_or_default());
     let deleted = context.writer.delete_study(&id.namespace, &id.name, &id.uid, &version);
-    Ok(gone_is_fine(deleted.await)?)
-}
-
-fn gone_is_fine(result: Result<(), CallError>) -> Result<(), CallError> {
-    match result {
-        Err(CallError::NotFound) => Ok(()),
-        other => other,
+    match deleted.await {
+        // Nothing is planned any more on what a watch that lags tells of it.
+        Err(CallError::NotFound) => context.cache.lost_study(id),
+        deleted => deleted?,
     }
+    Ok(())
 }
 
 /// The study's folder.
@@ -245,6 +238,29 @@ pub async fn is_ours(entry: &Entry, study: &Study, store: &Store) -> Result<bool
     Ok(is_ours)
 }
 
+/// Deletes a folder as long as the study's own is its own, which is looked at before each part goes, and `is_due` holds. False where it had to stop.
+///
+/// # Errors
+/// Storage fails, or the lease is not held any more.
+pub async fn remove(
+    context: &Context,
+    entry: &Entry,
+    study: &Study,
+    store: &Store,
+    folder: &Location,
+    is_due: impl Fn() -> bool,
+) -> Result<bool, Trouble> {
+    let mut deletion = store.deletion(folder)?;
+    while let Some(part) = deletion.next().await? {
+        if !is_ours(entry, study, store).await? || !is_due() {
+            return Ok(false);
+        }
+        context.may_act()?;
+        deletion.delete(&part).await?;
+    }
+    Ok(true)
+}
+
 /// Why a folder that was the study's own is not any more, where that is so.
 ///
 /// # Errors
@@ -273,7 +289,7 @@ pub async fn is_as_seen(context: &Context, entry: &Entry, generation: i64, delet
     match found {
         Some(found) if found.metadata.uid.as_ref() == Some(&id.uid) => context.cache.answered_study(found),
         Some(other) => context.cache.replaced_study(id, &other.metadata),
-        None => context.cache.miss_study(id),
+        None => context.cache.lost_study(id),
     }
     let state = entry.state();
     let now = state.record.as_ref().map(|record| &record.identity);

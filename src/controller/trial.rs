@@ -2,6 +2,8 @@
 //!
 //! What is to be done is decided by the study's plan; here it is done, if it is still due, and what came of it goes back into the cache.
 
+mod run;
+
 use std::sync::Arc;
 
 use kube::Resource;
@@ -14,15 +16,14 @@ use crate::{
     api::{self, Files, HyperparameterTrial, TrialStatus},
     cluster::{
         Workflow,
-        cache::{Entry, Look, TRIAL_FINALIZER, TrialRecord, Version, WorkflowRecord},
+        cache::{Entry, TRIAL_FINALIZER, TrialRecord, Version},
         events::trial_events,
-        templates,
         write::{CallError, as_value},
     },
     metrics::{MAX_BYTES, MetricsError, Reading},
     storage::{Location, StorageError, Store},
     study::{self, Action, Failure, Requirement, RunState, Step, Study, Trial},
-    workflow::{self, Owner, Seen, Template},
+    workflow::{self, Owner, Template},
 };
 
 /// One trial and what its reconciler works with.
@@ -51,7 +52,7 @@ impl TrialWork {
         };
         match step.action {
             Action::Start { attempt, .. } => self.start(&step, trial, record, attempt).await,
-            Action::Stop { attempt, .. } => self.stop(attempt).await,
+            Action::Stop { attempt, .. } => self.stop(&record, attempt).await,
             Action::ReadMetrics { attempt, .. } => self.read_metrics(&trial, attempt).await,
             Action::Record { ref status, .. } => self.record(&step, &record, (**status).clone()).await,
             Action::DeleteFolder { .. } => self.delete_folder(&step).await,
@@ -216,55 +217,6 @@ impl TrialWork {
         Ok(())
     }
 
-    /// Takes a Workflow that was created or found by its name.
-    ///
-    /// # Errors
-    /// It is another's: nothing can be run under that name until it is gone.
-    fn found(&self, name: &str, record: &TrialRecord, workflow: &Workflow) -> Result<(), CallError> {
-        let owners = workflow.metadata.owner_references.iter().flatten();
-        if !owners.into_iter().any(|o| o.uid == record.uid) {
-            return Err(CallError::Taken(format!(
-                "a Workflow named `{name}` is there already and is not this trial's: delete it, or name the study otherwise"
-            )));
-        }
-        // By the trial that it was looked for, whatever its labels say.
-        let found = WorkflowRecord::of(&workflow.metadata, record.uid.clone(), self.context.cache.epoch());
-        self.entry.note(|state| state.take_workflow(name.to_owned(), found));
-        Ok(())
-    }
-
-    /// An attempt that can never run: as if its Workflow had been refused.
-    fn refused(&self, name: &str, record: &TrialRecord, message: String) {
-        let refused = WorkflowRecord {
-            owner: record.uid.clone(),
-            version: Version::default(),
-            is_running: false,
-            running_since: None,
-            seen: Seen::Unsuccessful,
-            state: Some(RunState::Failed(Failure::Refused, message)),
-            epoch: u64::MAX,
-        };
-        self.entry.note(|state| state.take_workflow(name.to_owned(), refused));
-    }
-
-    async fn stop(&self, attempt: u32) -> Result<(), Trouble> {
-        if self.entry.state().stopped.contains(&(self.number, attempt)) {
-            return Ok(());
-        }
-        let name = self.study.run_name(self.number, attempt);
-        match self.context.writer.terminate(self.namespace(), &name).await {
-            Ok(_) => {
-                self.entry.state().stopped.insert((self.number, attempt));
-            }
-            Err(CallError::NotFound) => self.entry.note(|state| {
-                state.drop_workflow(&name);
-                state.set_gone(self.number, attempt);
-            }),
-            Err(other) => return Err(other.into()),
-        }
-        Ok(())
-    }
-
     async fn read_metrics(&self, trial: &Trial, attempt: u32) -> Result<(), Trouble> {
         if self.study.spec.trial.metrics.workflow_outputs.is_none() {
             let reading = self.read_file(trial).await?;
@@ -350,14 +302,12 @@ impl TrialWork {
             // One of those that it gives way to may have been deleted, unseen by us.
             self.ask_for(*number).await?;
         }
-        if !steps::is_ours(&self.entry, &self.study, store).await? {
-            return Ok(());
-        }
-        let Some((trial, record)) = self.observe(step) else {
+        let is_due = || self.observe(step).is_some();
+        let removal = steps::remove(&self.context, &self.entry, &self.study, store, &folder, is_due);
+        let is_gone = telemetry.storage("delete_folder", removal).await?;
+        let Some((trial, record)) = self.observe(step).filter(|_| is_gone) else {
             return Ok(());
         };
-        self.context.may_act()?;
-        telemetry.storage("delete_folder", store.delete_folder(&folder)).await?;
         self.works();
         let status = TrialStatus {
             files: Some(Files::Deleted),
@@ -395,71 +345,6 @@ impl TrialWork {
 
     fn take(&self, trial: HyperparameterTrial) {
         self.context.cache.answered_trial(trial);
-    }
-
-    /// Finds out why a Workflow ended, or whether it is gone.
-    ///
-    /// # Errors
-    /// What has to be tried again.
-    pub async fn look(self, attempt: u32, look: Look) -> Result<(), Trouble> {
-        let name = self.study.run_name(self.number, attempt);
-        let Some(record) = self.entry.state().trial_record(self.number).cloned() else {
-            return Ok(());
-        };
-        let workflow = self.context.writer.workflow(self.namespace(), &name).await?;
-        let own = workflow.filter(|w| self.found(&name, &record, w).is_ok());
-        let Some(workflow) = own else {
-            self.entry.note(|state| {
-                state.drop_workflow(&name);
-                state.set_gone(self.number, attempt);
-            });
-            return Ok(());
-        };
-        if self.entry.state().has_newer(&name, &Version::of(&workflow.metadata)) {
-            // An answer from an old state: what was seen of it since is not in it.
-            return Err(CallError::Conflict.into());
-        }
-        self.label_again(&workflow).await?;
-        if look == Look::Ended {
-            let value = as_value(&workflow);
-            let mut reasons = Vec::new();
-            for pod in workflow::pods_to_read(&value) {
-                reasons.extend(self.context.writer.pod_reason(self.namespace(), &pod).await);
-            }
-            let mut state = workflow::state(&value, &reasons);
-            if workflow::blames_template(&value, &state)
-                && let Err(obstacle) = templates::fetch(self.context.writer.client(), &self.study).await
-                && templates::is_amiss(&obstacle)
-            {
-                // Nothing else is started until it is mended.
-                tracing::info!(
-                    study = self.study.name,
-                    workflow = name,
-                    "{}: {state:?}",
-                    obstacle.message
-                );
-                state = workflow::without_template(obstacle.message.clone());
-                self.entry.state().snapshot.obstacle = Some((obstacle.reason, obstacle.message));
-                self.entry.state().is_access_stale = true;
-            }
-            self.entry.note(|s| s.set_run_state(&name, state));
-        }
-        Ok(())
-    }
-
-    /// Gives a Workflow the labels back by which it is watched.
-    async fn label_again(&self, workflow: &Workflow) -> Result<(), Trouble> {
-        let labels = workflow::watch_labels(&self.study);
-        let known = workflow.metadata.labels.as_ref();
-        let is_there = |(key, value): (&String, &String)| known.and_then(|l| l.get(key)) == Some(value);
-        if !labels.iter().all(is_there) {
-            let name = workflow.metadata.name.as_deref().unwrap_or_default();
-            self.context
-                .writer
-                .label_workflow(self.namespace(), name, &labels)
-                .await?;
-        }
-        Ok(())
     }
 }
 

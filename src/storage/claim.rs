@@ -320,8 +320,12 @@ impl Store {
             }
         }
         for number in numbers {
-            self.still(folder, at, mark).await?;
-            self.delete_folder(&below(folder, &number)?).await?;
+            let numbered = below(folder, &number)?;
+            let mut deletion = self.deletion(&numbered)?;
+            while let Some(part) = deletion.next().await? {
+                self.still(folder, at, mark).await?;
+                deletion.delete(&part).await?;
+            }
         }
         for name in RESULTS {
             self.still(folder, at, mark).await?;

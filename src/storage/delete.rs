@@ -35,6 +35,55 @@ enum Which {
     Listed,
 }
 
+/// A folder that is being deleted.
+#[derive(Debug)]
+pub struct Deletion<'a> {
+    store: &'a Store,
+    folder: &'a Location,
+    owner: Location,
+    /// The first object that was last listed, and how often in a row.
+    last: String,
+    repeats: u32,
+}
+
+impl Deletion<'_> {
+    /// Some of what is still there, at most 1,000 objects; `None` where nothing is.
+    ///
+    /// # Errors
+    /// [`StorageError::StillThere`] where what was deleted is listed again and again; what the server refuses.
+    pub async fn next(&mut self) -> Result<Option<Vec<Listed>>, StorageError> {
+        let part = self.store.some_but(self.folder, self.owner.key()).await?;
+        let Some(first) = part.first() else { return Ok(None) };
+        if first.key == self.last {
+            self.repeats += 1;
+        } else {
+            self.repeats = 0;
+            self.last.clone_from(&first.key);
+        }
+        match self.repeats > REPEATS {
+            true => Err(StorageError::StillThere {
+                at: self.folder.to_string(),
+                left: part.len(),
+            }),
+            false => Ok(Some(part)),
+        }
+    }
+
+    /// Deletes a part.
+    ///
+    /// # Errors
+    /// What the server refuses to delete or cannot delete for now.
+    pub async fn delete(&self, part: &[Listed]) -> Result<(), StorageError> {
+        match self.store.delete(self.folder, part, Which::Any).await? {
+            0 => Ok(()),
+            _ => Err(StorageError::AccessDenied {
+                what: "delete",
+                at: self.folder.to_string(),
+            }),
+        }
+    }
+}
+
 impl Store {
     /// Empties a folder before an attempt: removes what is listed in it now, and nothing that comes later.
     /// What is there afterwards is returned: it could not be removed, or somebody is still writing.
@@ -84,37 +133,27 @@ impl Store {
     /// # Errors
     /// [`StorageError::WholeBucket`]; what the server refuses to delete or cannot delete for now.
     pub async fn delete_folder(&self, folder: &Location) -> Result<(), StorageError> {
-        whole_bucket(folder)?;
-        let owner = folder
-            .join(OWNER)
-            .map_err(|_| StorageError::BadName { at: folder.to_string() })?;
-        let mut last = String::new();
-        let mut repeats = 0;
-        loop {
-            let found = self.some_but(folder, owner.key()).await?;
-            let Some(first) = found.first() else {
-                return Ok(());
-            };
-            if first.key == last {
-                repeats += 1;
-            } else {
-                repeats = 0;
-                last.clone_from(&first.key);
-            }
-            if repeats > REPEATS {
-                return Err(StorageError::StillThere {
-                    at: folder.to_string(),
-                    left: found.len(),
-                });
-            }
-            let kept = self.delete(folder, &found, Which::Any).await?;
-            if kept > 0 {
-                return Err(StorageError::AccessDenied {
-                    what: "delete",
-                    at: folder.to_string(),
-                });
-            }
+        let mut deletion = self.deletion(folder)?;
+        while let Some(part) = deletion.next().await? {
+            deletion.delete(&part).await?;
         }
+        Ok(())
+    }
+
+    /// The deletion of a folder as of [`Self::delete_folder`], part by part: between two parts may be looked whether it may go on.
+    ///
+    /// # Errors
+    /// [`StorageError::WholeBucket`].
+    pub fn deletion<'a>(&'a self, folder: &'a Location) -> Result<Deletion<'a>, StorageError> {
+        whole_bucket(folder)?;
+        let owner = folder.join(OWNER);
+        Ok(Deletion {
+            store: self,
+            folder,
+            owner: owner.map_err(|_| StorageError::BadName { at: folder.to_string() })?,
+            last: String::new(),
+            repeats: 0,
+        })
     }
 
     /// Some of what is below a folder; `last` only where nothing else is. Nothing only where nothing is there.

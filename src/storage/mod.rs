@@ -24,7 +24,7 @@ use aws_sdk_s3::{
 
 pub use claim::{ClaimError, NAMESAKE, Owner};
 pub use connector::{Authorities, AuthoritiesError, Trust, connector, has_system_authorities, plain_http};
-pub use delete::Leftover;
+pub use delete::{Deletion, Leftover};
 pub use encryption::Encryption;
 pub use endpoint::{Endpoint, Server};
 pub use error::StorageError;

@@ -36,7 +36,8 @@ pub const TRIAL_LABEL: &str = "hyperstudy.dev/trial";
 pub const ATTEMPT_LABEL: &str = "hyperstudy.dev/attempt";
 
 /// Argo's label that says whether it is done with a Workflow; a phase is final only with it.
-const COMPLETED_LABEL: &str = "workflows.argoproj.io/completed";
+/// Argo's label that says whether a Workflow is over.
+pub const COMPLETED_LABEL: &str = "workflows.argoproj.io/completed";
 /// Argo's label that holds a Workflow's phase.
 const PHASE_LABEL: &str = "workflows.argoproj.io/phase";
 /// Argo's label that says which installation of it looks after a Workflow.

@@ -282,6 +282,28 @@ async fn pods_of_an_earlier_study_of_the_same_name_are_waited_for() {
 }
 
 #[tokio::test]
+async fn workflows_of_an_earlier_study_of_the_same_name_are_waited_for() {
+    let lab = Lab::start("workflows-left").await;
+    let workflow = |name: &str, completed: &str| {
+        let labels = json!({
+            "hyperstudy.dev/study": "s", "hyperstudy.dev/study-uid": "of-another", "workflows.argoproj.io/completed": completed,
+        });
+        json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name, "labels": labels},
+            "spec": {"workflowTemplateRef": {"name": "train"}, "suspend": true},
+        })
+    };
+    lab.create_dynamic(&crds::workflows(), &workflow("runs", "false")).await;
+    lab.create_dynamic(&crds::workflows(), &workflow("is-over", "true"))
+        .await;
+    let _controller = lab.controller();
+    lab.create_study("s", &json!({})).await;
+    not_ready(&lab, &["WorkflowsLeft", "`runs`"]).await;
+    lab.workflows().delete("runs", &DeleteParams::default()).await.unwrap();
+    succeeds(&lab).await;
+}
+
+#[tokio::test]
 async fn a_workflow_that_has_a_trials_name_is_said_and_waited_for() {
     let lab = Lab::start("wf-taken").await;
     let workflow = json!({

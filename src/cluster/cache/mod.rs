@@ -220,12 +220,17 @@ impl Cache {
         let Some(identity) = record::identity(metadata) else {
             return;
         };
-        self.inner().gone.insert(&identity.uid);
-        self.miss_study(&StudyId {
+        self.lost_study(&StudyId {
             namespace: identity.namespace,
             name: identity.name,
             uid: identity.uid,
         });
+    }
+
+    /// A study is gone for good, as the API server says that was asked for it: whatever a watch that lags still tells of it.
+    pub fn lost_study(&self, id: &StudyId) {
+        self.inner().gone.insert(&id.uid);
+        self.miss_study(id);
     }
 
     /// A study is not there, as far as an answer tells that may be of an old state: should it be there all the same, it is taken when it shows.
@@ -258,10 +263,10 @@ impl Cache {
             let record = state.record.as_ref();
             record.is_some_and(|record| record.version.is_older_than(&Version::of(other)))
         });
-        if is_newer {
-            self.inner().gone.insert(&id.uid);
+        match is_newer {
+            true => self.lost_study(id),
+            false => self.miss_study(id),
         }
-        self.miss_study(id);
     }
 
     /// Takes a trial or a request as it was seen.

@@ -135,6 +135,8 @@ impl TrialRecord {
 /// A Workflow as it was last seen.
 #[derive(Clone, Debug)]
 pub struct WorkflowRecord {
+    /// Its UID.
+    pub uid: String,
     /// The UID of the trial that owns it.
     pub owner: String,
     /// Its version.
@@ -156,6 +158,7 @@ impl WorkflowRecord {
     pub fn of(metadata: &ObjectMeta, owner: String, epoch: u64) -> Self {
         let labels = metadata.labels.clone().unwrap_or_default();
         Self {
+            uid: metadata.uid.clone().unwrap_or_default(),
             owner,
             version: Version::of(metadata),
             is_running: workflow::is_running(&labels),

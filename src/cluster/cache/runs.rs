@@ -126,7 +126,7 @@ impl State {
     }
 
     /// The Workflow of an attempt, where it is in view and the trial's own.
-    fn workflow(&self, number: u32, attempt: u32) -> Option<&WorkflowRecord> {
+    pub fn workflow(&self, number: u32, attempt: u32) -> Option<&WorkflowRecord> {
         let record = self.workflows.get(&format!("{}-{number}-{attempt}", self.id.name))?;
         (record.owner == self.trials.get(&number)?.uid).then_some(record)
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
+use super::super::context::Trouble;
 use crate::{
     api::{StudyPhase, TrialPhase},
     history::HistoryError,
@@ -130,6 +131,17 @@ impl Outcome for ClaimError {
             Self::Storage(error) => error.outcome(),
             Self::Contested { .. } => "Changed",
             Self::Owned { .. } | Self::Inside { .. } | Self::NotEmpty { .. } => "Taken",
+        }
+    }
+}
+
+impl Outcome for Trouble {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Storage(error) => error.outcome(),
+            Self::NoLease => "NoLease",
+            Self::NoStore(_) => "NoStore",
+            Self::Call(error) => error.reason(),
         }
     }
 }
