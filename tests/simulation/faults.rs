@@ -63,6 +63,19 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// Whether it does anything to such a request. An event is lost later, if there is one.
+    fn concerns(&self, asked: &Asked<'_>) -> bool {
+        match self {
+            Self::Lose { .. } => false,
+            Self::Cut { .. } => asked.is_of_s3 || asked.verb == "watch",
+            Self::Stale(_) if asked.is_of_s3 => asked.verb == "get" && asked.name.ends_with("metrics.json"),
+            Self::Stale(_) => matches!(asked.verb, "get" | "list"),
+            _ => true,
+        }
+    }
+}
+
 /// Which requests go wrong, how often, and how.
 #[derive(Clone, Debug)]
 pub struct Fault {
@@ -144,6 +157,8 @@ pub struct Asked<'a> {
     pub name: &'a str,
     /// Whether it is about the status subresource.
     pub status: bool,
+    /// Whether it is S3 that is asked.
+    pub is_of_s3: bool,
     /// Which program asks.
     pub by: u32,
 }
@@ -212,8 +227,16 @@ impl Faults {
     pub fn strike(&self, asked: &Asked<'_>) -> Option<Trouble> {
         let mut inner = self.inner.lock().unwrap();
         let struck = self.struck(&mut inner, asked)?;
-        *inner.happened.entry(struck.word()).or_default() += 1;
+        if struck.concerns(asked) {
+            *inner.happened.entry(struck.word()).or_default() += 1;
+        }
         Some(struck)
+    }
+
+    /// Notes that an event was lost.
+    pub fn lost(&self) {
+        let word = Trouble::Lose { after: 0 }.word();
+        *self.inner.lock().unwrap().happened.entry(word).or_default() += 1;
     }
 
     fn struck(&self, inner: &mut Scripted, asked: &Asked<'_>) -> Option<Trouble> {

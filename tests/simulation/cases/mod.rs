@@ -6,6 +6,7 @@ mod buckets;
 mod lab;
 mod lives;
 mod objects;
+mod planted;
 mod seeds;
 mod singles;
 mod stand_in;

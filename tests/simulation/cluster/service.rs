@@ -80,6 +80,7 @@ async fn serve(cluster: &Cluster, program: &Program, request: Request<KubeBody>)
             .or_else(|| call.body["metadata"]["name"].as_str())
             .unwrap_or_default(),
         status: call.status,
+        is_of_s3: false,
         by: call.by,
     });
     let record = Record::of(&call, trouble.clone());

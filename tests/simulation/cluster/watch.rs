@@ -282,6 +282,7 @@ impl Watch {
         if let Some(left) = &mut self.breaks.lost {
             if *left == 0 {
                 self.breaks.lost = None;
+                self.cluster.faults().lost();
                 return;
             }
             *left -= 1;

@@ -134,6 +134,21 @@ fn study(dice: &Dice, name: &str) -> Value {
     if dice.chance(0.3) {
         spec["trial"]["workflowTTL"] = ["0s", "2s", "30s"][dice.below(3)].into();
     }
+    if dice.chance(0.1) {
+        spec["objectives"][0]["target"] = json!(0.01 * (1 + dice.below(40)) as f64);
+    }
+    if dice.chance(0.1) {
+        spec["budget"]["failedTrials"] = (1 + dice.below(2)).into();
+    }
+    if dice.chance(0.1) {
+        spec["budget"]["duration"] = ["5s", "20s", "60s"][dice.below(3)].into();
+    }
+    if dice.chance(0.1) {
+        spec["ttlAfterFinished"] = ["0s", "5s", "60s"][dice.below(3)].into();
+    }
+    if dice.chance(0.1) {
+        spec["startDeadline"] = "30s".into();
+    }
     study
 }
 

@@ -86,11 +86,19 @@ impl Plot {
         // Beside others, what is proposed depends on what has ended by then.
         let alone = |s: &Value| s["spec"]["parallelism"] == 1 || s["spec"]["algorithm"]["sampler"]["tpe"].is_null();
         let alone = self.studies.iter().all(alone);
+        // What ends a study early does so by the clock, or by what came first.
+        let by_time = |s: &Value| {
+            let spec = &s["spec"];
+            let target = !spec["objectives"][0]["target"].is_null() && spec["parallelism"] != 1;
+            target || ["duration"].iter().any(|f| !spec["budget"][f].is_null()) || !spec["startDeadline"].is_null()
+        };
+        let by_time = self.studies.iter().any(by_time);
         // An attempt that vanishes may do so before anybody knows of it; one that is too late is late by the clock.
         self.acts.is_empty()
             && !self.hides_files()
             && self.doubles.is_empty()
             && alone
+            && !by_time
             && self.roughness == 0.0
             && !self.calls.iter().any(|(_, t)| alters(t))
     }

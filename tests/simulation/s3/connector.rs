@@ -100,6 +100,7 @@ async fn travelled(
         of: &wanted.bucket,
         name: &wanted.key,
         status: false,
+        is_of_s3: true,
         by: program.id,
     });
     let note = |code| {

@@ -141,7 +141,7 @@ fn left(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, findings: 
             .filter(|k| k.starts_with(&folder))
             .collect();
         // What a Workflow wrote while it was going is nobody's any more.
-        let is_excused = revived(seen, study) || acted_on_the_dead(world, seen, uid, study);
+        let is_excused = seen.may_be_revived(study) || acted_on_the_dead(world, seen, uid, study);
         if !files.is_empty() && !is_excused && !is_mark_without_key(seen, study, &files) {
             wrong(format!("its files are not: {files:?}"));
         }
@@ -177,14 +177,6 @@ fn is_mark_without_key(seen: &Seen<'_>, study: &StudySeen, files: &[String]) -> 
     is_mark && study.numbers.is_empty() && seen.plot.acts.iter().any(takes)
 }
 
-/// Whether a Workflow may have written after its trial was done with: one that was brought back to life, or whose deletion took its time.
-fn revived(seen: &Seen<'_>, study: &StudySeen) -> bool {
-    let names = seen.plot.names();
-    let mut revived = seen.plot.acts.iter().filter_map(|(_, act)| act.revived());
-    // A Workflow `s-1-1` may be one of the study `s`, or, to who chooses by the name, of `s-1`.
-    revived.any(|place| study.name.starts_with(&names[place]) || names[place].starts_with(&study.name))
-}
-
 /// How a study that is there has ended.
 fn ended(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, in_time: bool, findings: &mut Findings) {
     let at = clock::elapsed();
@@ -213,7 +205,7 @@ fn ended(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen, in_time: 
             wrong(Invariant::End, format!("Workflow {run} still runs"));
         }
     }
-    let revived = revived(seen, study);
+    let revived = seen.may_be_revived(study);
     // One that ended before it had anything to write has not taken over what another one of its name left.
     let mark = world.buckets.get(BUCKET, &format!("runs/{name}/.owner"));
     let owner: Value = mark
@@ -364,8 +356,11 @@ fn best_and_config(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySeen,
         let bytes = world.buckets.get(BUCKET, &format!("runs/{}/{name}", study.name))?;
         Some(serde_json::from_slice(&bytes).unwrap_or_default())
     };
-    let config = file("study_config.json").unwrap_or_default();
-    if config["uid"] != *uid {
+    let config = file("study_config.json");
+    // One that ended before its first trial may have been over before it was written.
+    let is_due = config.is_some() || !study.numbers.is_empty();
+    let config = config.unwrap_or_default();
+    if is_due && config["uid"] != *uid {
         wrong(
             Invariant::Results,
             format!("study_config.json is about {}, not {uid}", config["uid"]),

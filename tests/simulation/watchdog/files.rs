@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::s3::Effect;
+use crate::{plot::Act, s3::Effect};
 
 use super::{
     Findings, Invariant,
@@ -57,6 +57,9 @@ pub fn check(seen: &Seen<'_>, effect: &Effect, findings: &mut Findings) {
         return wrong("there is no such trial");
     }
     let Some(trial) = seen.trial(uid, number) else {
+        if study.object["spec"]["storage"]["strategy"] == "Keep" {
+            wrong("everything is to be kept");
+        }
         return;
     };
     if !is_finished(trial) {
@@ -83,8 +86,12 @@ pub fn check(seen: &Seen<'_>, effect: &Effect, findings: &mut Findings) {
                     && is_finished(deleted)
                     && deleted["status"]["objectives"][0].as_f64() <= trial["status"]["objectives"][0].as_f64()
             };
-            if best.first().is_some_and(|(_, best)| *best == number) && !study.deleted.values().any(lately) {
-                wrong("its trial is the best");
+            // How many stay may be raised while this is on its way.
+            let is_raised = seen.plot.acts.iter().any(|(_, act)| matches!(act, Act::KeepTop(..)));
+            let stay = spec["keepTop"].as_u64().filter(|_| !is_raised).unwrap_or(1);
+            let mut stay = best.iter().zip(0..stay);
+            if stay.any(|((_, best), _)| *best == number) && !study.deleted.values().any(lately) {
+                wrong("its trial is among the best");
             }
         }
         _ => wrong("everything is to be kept"),

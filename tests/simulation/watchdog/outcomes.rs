@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::Change;
+use crate::{cluster::Change, plot::Act};
 
 use super::{
     Findings, Invariant,
@@ -74,7 +74,7 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         wrong(format!("its metrics file says {loss:?}"));
     }
     // Which attempt wrote the file, it says itself.
-    let revives = seen.plot.acts.iter().any(|(_, act)| act.revives());
+    let revives = study.is_some_and(|study| seen.may_be_revived(study));
     let of = &status["metrics"]["attempt"];
     if !of.is_null() && *of != status["attempt"] && !revives && !workflow.is_some_and(|w| w.is_late) {
         wrong(format!("its metrics are those of attempt {of}"));
@@ -99,6 +99,20 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
             let late = is_missed && seen.hidden.contains(&metrics);
             if !late {
                 wrong("its Workflow succeeded and its metrics are good".to_owned());
+            }
+        }
+        Some("Stopped") => {
+            let acts = || seen.plot.acts.iter().map(|(_, act)| act);
+            let is_asked = match status["reason"].as_str() {
+                Some("StoppedByUser") => object["spec"]["stop"] == true,
+                // Also one that was stopped as its study was to end, which a person has changed since.
+                Some("StoppedOutside") => {
+                    acts().any(|act| matches!(act, Act::Terminate(..) | Act::Retry(..) | Act::Budget(..)))
+                }
+                _ => true,
+            };
+            if !is_asked {
+                wrong("nobody has stopped it".to_owned());
             }
         }
         _ => {}

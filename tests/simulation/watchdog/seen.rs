@@ -260,6 +260,18 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// Whether one of a study's Workflows may have written after its trial was done with, as a person has brought it back to life.
+    pub fn may_be_revived(&self, study: &StudySeen) -> bool {
+        let names = self.plot.names();
+        let mut revived = self.plot.acts.iter().filter_map(|(_, act)| act.revived());
+        // A Workflow `s-1-1` may be one of the study `s`, or, to who chooses by the name, of `s-1`.
+        let is_before = |one: &str, other: &str| other.strip_prefix(one).is_some_and(|rest| rest.starts_with('-'));
+        revived.any(|place| {
+            let name = &names[place];
+            *name == study.name || is_before(name, &study.name) || is_before(&study.name, name)
+        })
+    }
+
     /// The trials of a study that are there.
     pub fn trials_of(&self, study: &str) -> impl Iterator<Item = &Value> {
         let of = study.to_owned();
