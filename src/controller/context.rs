@@ -101,7 +101,7 @@ impl Access {
             Err(obstacle) => (None, Some(obstacle)),
         };
         let is_new = entry.state().snapshot.last_number() == 0;
-        let busy = match is_new && missing.is_none() && closed.is_none() {
+        let busy = match is_new && !study.deleting && missing.is_none() && closed.is_none() {
             true => leftover(context, study).await,
             false => None,
         };
