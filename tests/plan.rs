@@ -8,6 +8,7 @@ mod world;
 
 use hyperstudy::{
     api::{Shutdown, StudyPhase, TrialPhase},
+    metrics::MetricsError,
     study::{Action, Failure, Folder, Plan, Requirement, Run, RunState, Snapshot, Step},
 };
 use proptest::prelude::*;
@@ -482,6 +483,27 @@ fn a_waiting_trial_is_recorded_as_ended_only_if_its_next_attempt_has_not_begun()
         state: RunState::Active,
     });
     assert!(!step.is_due(&world.study, &world.snapshot));
+}
+
+#[test]
+fn a_trial_that_was_stopped_before_it_wrote_anything_is_stopped_whatever_argo_calls_it() {
+    for (stop, expected) in [(true, TrialPhase::Stopped), (false, TrialPhase::Failed)] {
+        let mut world = World::new(&with(json!({"budget": {"trials": 2}, "parallelism": 1})), 3, 0);
+        world.settle();
+        let trial = &mut world.snapshot.trials[0];
+        (trial.stop, trial.status.phase, trial.status.attempt) = (stop, TrialPhase::Running, 1);
+        trial.run = Some(Run {
+            attempt: 1,
+            state: RunState::Succeeded,
+        });
+        trial.metrics = Some(Err(MetricsError::MetricsMissing("metrics.json".to_owned())));
+        let plan = world.plan();
+        let recorded = plan.steps.iter().find_map(|step| match &step.action {
+            Action::Record { number: 1, status } => Some(status.phase),
+            _ => None,
+        });
+        assert_eq!(recorded, Some(expected));
+    }
 }
 
 #[test]

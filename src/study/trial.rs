@@ -209,7 +209,8 @@ fn ended_step(study: &Study, trial: &Trial, state: &RunState, wish: Wish) -> Opt
                 let status = finished(trial, TrialPhase::Succeeded, "Succeeded", "", wish.now);
                 with_reading(status, Some(reading))
             }
-            Some(Err(MetricsError::MetricsMissing(_))) if *state == RunState::Gone => {
+            // What was stopped before it began may be called a success by Argo.
+            Some(Err(MetricsError::MetricsMissing(_))) if *state == RunState::Gone || intent.is_some() => {
                 let message = "what ran for it is gone, and there is no metrics file";
                 lost(study, trial, message, intent, wish)
             }
