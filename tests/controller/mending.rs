@@ -287,6 +287,8 @@ async fn workflows_of_an_earlier_study_of_the_same_name_are_waited_for() {
     let workflow = |name: &str, completed: &str| {
         let labels = json!({
             "hyperstudy.dev/study": "s", "hyperstudy.dev/study-uid": "of-another", "workflows.argoproj.io/completed": completed,
+            // The test alone says how far they are: no Argo here looks after them.
+            "workflows.argoproj.io/controller-instanceid": "of-another",
         });
         json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name, "labels": labels},
