@@ -179,13 +179,18 @@ fn normal(spec: &Normal, scale: Scale, errors: &mut Below<'_>) -> Option<(f64, f
     if !positive && spec.stddev.is_finite() {
         errors.push("normal.stddev", format!("{:?} is not above 0", spec.stddev));
     }
+    let reach = 2.0 * FARTHEST * spec.stddev + spec.mean.abs();
+    let fits = reach.is_finite();
+    if fine && positive && !fits {
+        errors.push("normal", "is wider than a double can hold: narrow it");
+    }
     if scale == Scale::Log {
         errors.push(
             "scale",
             "a normal distribution has a scale of its own: leave `scale` out",
         );
     }
-    (fine && positive && scale == Scale::Linear).then_some((spec.mean, spec.stddev))
+    (fine && positive && fits && scale == Scale::Linear).then_some((spec.mean, spec.stddev))
 }
 
 fn gaussian(mean: f64, stddev: f64, min: f64, max: f64, errors: &mut Below<'_>) -> Option<Gaussian> {

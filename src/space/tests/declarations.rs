@@ -68,6 +68,10 @@ fn says_what_is_wrong_and_where() {
             "parameters[0].double.normal.mean: is not a finite",
         ),
         (
+            &one("double: {normal: {mean: 0, stddev: 1e307}}"),
+            "parameters[0].double.normal: is wider than a double can hold",
+        ),
+        (
             &one("double: {normal: {mean: 1, stddev: 1}, scale: Log}"),
             "parameters[0].double.scale: a normal",
         ),
