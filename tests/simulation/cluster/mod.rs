@@ -78,6 +78,8 @@ struct Inner {
     faults: Faults,
     records: Mutex<Vec<Record>>,
     echo: Mutex<Echo>,
+    /// How probably a program never hears of an event.
+    losses: Mutex<f64>,
     /// Rung whenever something has changed. Those who wait are woken in the order in which they came, unlike those of tokio's watch channels,
     /// which draw lots.
     bell: Notify,
@@ -96,6 +98,7 @@ impl Cluster {
             faults: Faults::new(dice.clone(), calls.clone()),
             records: Mutex::default(),
             echo: Mutex::default(),
+            losses: Mutex::default(),
             bell: Notify::new(),
             cuts: Mutex::default(),
             page: Mutex::default(),
@@ -128,6 +131,11 @@ impl Cluster {
     /// How watches repeat themselves, from now on.
     pub fn set_echo(&self, echo: Echo) {
         *self.inner.echo.lock().unwrap() = echo;
+    }
+
+    /// How probably an event is never sent to a program that watches, and nobody tells, from now on.
+    pub fn set_losses(&self, rate: f64) {
+        *self.inner.losses.lock().unwrap() = rate;
     }
 
     /// Gives pages of lists no more items than this, from now on, even where more are asked for.

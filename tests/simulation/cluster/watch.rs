@@ -262,6 +262,21 @@ impl Watch {
         wake
     }
 
+    /// Whether the next event is never sent.
+    fn is_lost(&mut self) -> bool {
+        match &mut self.breaks.lost {
+            Some(0) => self.breaks.lost.take().is_some(),
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => {
+                let rate = *self.cluster.inner.losses.lock().unwrap();
+                self.call.by > 0 && self.cluster.inner.dice.chance(rate)
+            }
+        }
+    }
+
     /// Puts a change into words, for a client that sees only what it selected.
     fn tell(&mut self, change: &Change) {
         let was = change.before.as_ref().is_some_and(|o| self.selection.holds(o));
@@ -279,13 +294,9 @@ impl Watch {
             }
             (false, false) => return,
         };
-        if let Some(left) = &mut self.breaks.lost {
-            if *left == 0 {
-                self.breaks.lost = None;
-                self.cluster.faults().lost();
-                return;
-            }
-            *left -= 1;
+        if self.is_lost() {
+            self.cluster.faults().lost();
+            return;
         }
         let text = line(kind, shown(&object, self.call.metadata_only));
         let echo = self.cluster.inner.echo.lock().unwrap().clone();

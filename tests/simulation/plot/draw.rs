@@ -38,6 +38,7 @@ impl Plot {
             storms: (Vec::new(), Vec::new()),
             lags: Vec::new(),
             echoes: (0.0, 0.0),
+            losses: 0.0,
             page: None,
             compactions: Vec::new(),
             kills: Vec::new(),
@@ -97,6 +98,9 @@ impl Plot {
                 wait: [Duration::ZERO, dice.within(&(Duration::ZERO..10 * SECOND))][dice.below(2)],
             };
             plot.acts.push((moment(&dice), again));
+        }
+        if dice.chance(0.3) {
+            plot.losses = [0.02, 0.1, 0.3][dice.below(3)];
         }
         plot
     }

@@ -48,6 +48,8 @@ pub struct Plot {
     pub lags: Vec<(&'static str, Duration)>,
     /// How probably an event comes twice, and again later.
     pub echoes: (f64, f64),
+    /// How probably an event never comes.
+    pub losses: f64,
     /// The most items that a page of a list has, where that is less than was asked for.
     pub page: Option<usize>,
     /// When the past is forgotten and all watches are cut.
@@ -71,6 +73,7 @@ impl Plot {
             storms: (Vec::new(), Vec::new()),
             lags: Vec::new(),
             echoes: (0.0, 0.0),
+            losses: 0.0,
             page: None,
             compactions: Vec::new(),
             kills: Vec::new(),

@@ -97,6 +97,7 @@ async fn staged(plot: &Plot, with_trace: bool) -> Outcome {
         world.cluster.set_lag(kind, Duration::ZERO..Duration::ZERO);
     }
     world.cluster.set_echo(Echo::default());
+    world.cluster.set_losses(0.0);
     world.cluster.set_page(None);
     let over = async {
         while acts.join_next().await.is_some() {}
@@ -188,6 +189,7 @@ fn furnish(world: &World, plot: &Plot) {
     if let Some(page) = plot.page {
         world.buckets.set_page(page);
     }
+    world.cluster.set_losses(plot.losses);
     world.cluster.set_echo(Echo {
         twice: plot.echoes.0,
         again: plot.echoes.1,
