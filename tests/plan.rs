@@ -805,6 +805,20 @@ fn a_deleted_study_whose_trials_are_gone_waits_for_its_folder_all_the_same() {
 }
 
 #[test]
+fn a_deleted_study_that_never_began_looks_for_its_mark_where_there_is_a_way_to_it() {
+    let storage = json!({"outputPath": "s3://b/r", "onDelete": "Delete"});
+    let mut world = World::new(&with(json!({"storage": storage})), 3, 0);
+    world.study.deleting = true;
+    world.snapshot.folder = Folder::Unclaimed;
+    world.snapshot.obstacle = Some(("TemplateNotFound".into(), "gone".into()));
+    let has = |world: &World, action| world.plan().steps.iter().any(|s| s.action == action);
+    assert!(has(&world, Action::ClaimFolder) && !has(&world, Action::ReleaseStudy));
+    // Nobody is kept waiting for a key that may never be there.
+    world.snapshot.is_closed = true;
+    assert!(!has(&world, Action::ClaimFolder) && has(&world, Action::ReleaseStudy));
+}
+
+#[test]
 fn a_finished_study_is_deleted_after_its_ttl() {
     let mut world = World::new(&with(json!({"ttlAfterFinished": "1h", "budget": {"trials": 1}})), 3, 0);
     world.run();

@@ -75,6 +75,7 @@ impl Attendance {
                 makes_bucket: false,
                 is_own: false,
                 obstacle: None,
+                is_closed: false,
                 at: now,
             };
             self.access.get_or_insert(Arc::new(access));
@@ -132,6 +133,7 @@ impl Attendance {
         }
         self.check_folder(context, entry, study, &access).await;
         entry.state().snapshot.notice = access.template.as_ref().and_then(Template::notice);
+        entry.state().snapshot.is_closed = access.is_closed;
         entry.state().snapshot.obstacle = access.obstacle.clone().map(|o| (o.reason, o.message));
         let wait = if access.obstacle.is_some() { BAD } else { GOOD };
         let due = later(access.at, wait);

@@ -23,7 +23,7 @@ use crate::{
         write::{CallError, Writer},
     },
     storage::{StorageError, Store},
-    study::Study,
+    study::{Study, UNASKED},
     workflow::Template,
 };
 
@@ -76,6 +76,8 @@ pub struct Access {
     pub is_own: bool,
     /// What is in the way.
     pub obstacle: Option<Obstacle>,
+    /// Whether it is known that there is no way to its S3 server.
+    pub is_closed: bool,
     /// When that was found.
     pub at: Timestamp,
 }
@@ -110,6 +112,7 @@ impl Access {
             makes_bucket: connection.as_ref().is_some_and(|c| c.create_bucket),
             is_own: connection.as_ref().is_some_and(|c| c.is_own),
             store: connection.map(|c| c.store),
+            is_closed: closed.as_ref().is_some_and(|obstacle| obstacle.reason != UNASKED),
             obstacle: missing.or(closed).or(busy),
             at: (context.clock)(),
         }

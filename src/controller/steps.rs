@@ -419,11 +419,35 @@ async fn write_results(
     Ok(())
 }
 
-/// Lets the trials go of a study that is gone.
+/// Lets the deleted trials go of a study that is gone, as far as that is certain, or that cannot be read.
 pub fn release_orphans(context: &Arc<Context>, entry: &Arc<Entry>) {
     let deleted = entry.state().deleted_trials();
     for number in deleted {
-        let task = trial::release(context.clone(), entry.clone(), number);
+        let (context_, entry_) = (context.clone(), entry.clone());
+        let task = async move {
+            if is_unseen(&context_, &entry_).await? {
+                return Ok(());
+            }
+            trial::release(context_, entry_, number).await
+        };
         context.begin(entry, Work::Trial(number), task);
+    }
+}
+
+/// Whether a study that is not in view is there all the same: a view may be older of studies than of their trials.
+async fn is_unseen(context: &Context, entry: &Entry) -> Result<bool, Trouble> {
+    let id = &entry.id;
+    if entry.state().record.is_some() || context.cache.is_gone(id) {
+        return Ok(false);
+    }
+    match context.writer.study(&id.namespace, &id.name).await? {
+        Some(found) if found.metadata.uid.as_ref() == Some(&id.uid) => {
+            context.cache.answered_study(found);
+            Ok(true)
+        }
+        _ => {
+            context.cache.lost_study(id);
+            Ok(false)
+        }
     }
 }

@@ -205,14 +205,18 @@ impl TrialWork {
             },
             Err(message) => Err(CallError::Invalid(message)),
         };
-        match created {
-            Ok(created) => self.found(&name, record, &created)?,
-            Err(CallError::AlreadyExists) => match self.context.writer.workflow(self.namespace(), &name).await? {
-                Some(found) => self.found(&name, record, &found)?,
-                None => return Err(CallError::Conflict.into()),
-            },
-            Err(CallError::Invalid(message)) => self.refused(&name, record, message),
-            Err(other) => return Err(other.into()),
+        let found = match created {
+            // What is refused now may have been taken before, by a call whose answer got lost or that another controller made.
+            Err(CallError::AlreadyExists | CallError::Invalid(_)) => {
+                self.context.writer.workflow(self.namespace(), &name).await?
+            }
+            _ => None,
+        };
+        match (created, found) {
+            (Ok(workflow), _) | (Err(_), Some(workflow)) => self.found(&name, record, &workflow)?,
+            (Err(CallError::AlreadyExists), None) => return Err(CallError::Conflict.into()),
+            (Err(CallError::Invalid(message)), None) => self.refused(&name, record, message),
+            (Err(other), None) => return Err(other.into()),
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{
     Action, Ending, Folder, MARK_PATIENCE, Memory, Owner, Plan, REPORT_INTERVAL, RESULTS_INTERVAL, Ranking,
-    Requirement, STORAGE_PATIENCE, Snapshot, Step, Study, TOP, UNASKED, Written, ending, proposals, retention, status,
+    Requirement, STORAGE_PATIENCE, Snapshot, Step, Study, TOP, Written, ending, proposals, retention, status,
     trial::{self, Wish},
 };
 use crate::api::{OnDelete, StudyPhase};
@@ -282,10 +282,9 @@ fn deletion(study: &Study, snapshot: &Snapshot, storage_works: bool, now: Timest
 /// Whether a deleted study that has no trials may have made a folder its own, just before: worth a look where one is possible, and no reason to wait
 /// long for a server that is not there.
 fn may_have_claimed(study: &Study, snapshot: &Snapshot, now: Timestamp) -> bool {
-    let is_known = |(reason, _): &(String, String)| reason != UNASKED;
     let failing = snapshot.storage.failing_since;
     let given_up = failing.is_some_and(|since| ending::later(since, signed(MARK_PATIENCE)) <= now);
-    study.deleting && !snapshot.obstacle.as_ref().is_some_and(is_known) && !given_up
+    study.deleting && !snapshot.is_closed && !given_up
 }
 
 /// Whether a deleted study's folder, which is to go with it, is still there.

@@ -11,6 +11,9 @@ use crate::{
     space::Config,
 };
 
+/// How many of the numbers before one that comes into view are looked for at most.
+const MOST_PASSED: u32 = 1000;
+
 /// What was observed of a study.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -28,6 +31,8 @@ pub struct Snapshot {
     pub folder: Folder,
     /// Why nothing may start yet (a template that is missing, a secret that cannot be read), as a reason and a message.
     pub obstacle: Option<(String, String)>,
+    /// Whether there is no way to its storage, as far as is known: a key that is missing, settings that are wrong.
+    pub is_closed: bool,
     /// A word of warning about the template.
     pub notice: Option<String>,
     /// What the API server does not take although trials need it, as a reason and a message: a quota, a policy, missing rights. It is tried on.
@@ -87,6 +92,18 @@ impl Snapshot {
             .max(self.vanished);
         let missing = self.missing.range(..=seen).copied();
         missing.chain(seen.saturating_add(1)..=last)
+    }
+
+    /// Notes that a trial of that number is in view. Where `in_order`, those between it and the highest that was ever seen are missing, as numbers
+    /// are given in order; only the nearest ones are, as anybody can make up a number.
+    pub fn shows(&mut self, number: u32, in_order: bool) {
+        self.missing.remove(&number);
+        if in_order {
+            let known = self.highest.max(self.status.last_released).max(self.vanished);
+            let first = known.saturating_add(1).max(number.saturating_sub(MOST_PASSED));
+            self.missing.extend(first..number);
+        }
+        self.highest = self.highest.max(number);
     }
 
     /// Notes that the trial of a number is gone although nobody here let it go.
@@ -320,6 +337,25 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+
+    #[test]
+    fn what_was_passed_over_is_looked_for() {
+        let mut snapshot = Snapshot::default();
+        snapshot.shows(5, false);
+        snapshot.shows(2, true);
+        snapshot.shows(6, true);
+        assert_eq!((snapshot.missing.len(), snapshot.highest), (0, 6));
+        snapshot.shows(9, true);
+        assert_eq!(snapshot.missing, [7, 8].into());
+        snapshot.shows(8, true);
+        assert_eq!(snapshot.missing, [7].into());
+        snapshot.vanishes(7);
+        snapshot.status.last_released = 11;
+        snapshot.shows(13, true);
+        assert_eq!(snapshot.missing, [12].into());
+        snapshot.shows(u32::MAX, true);
+        assert_eq!(snapshot.missing.len(), 1001);
+    }
 
     #[test]
     fn what_was_seen_or_counted_is_looked_for() {

@@ -173,8 +173,8 @@ impl State {
             Some(known) if known.uid == uid => (known.begun, known.gone),
             _ => (None, None),
         };
-        self.snapshot.highest = self.snapshot.highest.max(number);
-        self.snapshot.missing.remove(&number);
+        // Without the study nobody knows yet which ones were let go.
+        self.snapshot.shows(number, self.record.is_some());
         let record = TrialRecord {
             uid,
             confirmed,

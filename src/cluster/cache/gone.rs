@@ -31,6 +31,11 @@ impl Gone {
 
     /// Whether that object was deleted lately.
     pub fn contains(&self, metadata: &ObjectMeta) -> bool {
-        metadata.uid.as_ref().is_some_and(|uid| self.uids.contains(uid))
+        metadata.uid.as_ref().is_some_and(|uid| self.has(uid))
+    }
+
+    /// Whether the object of that UID was deleted lately.
+    pub fn has(&self, uid: &str) -> bool {
+        self.uids.contains(uid)
     }
 }

@@ -233,6 +233,11 @@ impl Cache {
         self.miss_study(id);
     }
 
+    /// Whether a study is known to be gone for good.
+    pub fn is_gone(&self, id: &StudyId) -> bool {
+        self.inner().gone.has(&id.uid)
+    }
+
     /// A study is not there, as far as an answer tells that may be of an old state: should it be there all the same, it is taken when it shows.
     pub fn miss_study(&self, id: &StudyId) {
         let key = Key {

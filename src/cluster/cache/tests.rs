@@ -302,6 +302,7 @@ fn what_was_deleted_is_not_brought_back_by_news_that_come_late() {
 #[test]
 fn a_trial_that_a_list_from_an_old_state_lacks_is_missed() {
     let (cache, entry) = cache();
+    cache.take_trial(trial(1, 10, "Running", 1), 1);
     cache.take_trial(trial(2, 20, "Running", 1), 1);
     let is_complete = || entry.state().snapshot.is_complete();
     assert!(is_complete());
@@ -320,6 +321,16 @@ fn a_trial_that_a_list_from_an_old_state_lacks_is_missed() {
     cache.trials_listed(None, epoch + 1);
     cache.answered_trial(trial(3, 22, "Running", 1).0.unwrap());
     assert_eq!(entry.state().snapshot.unseen().collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn a_trial_of_which_no_event_came_is_missed_when_a_later_one_shows() {
+    let (cache, entry) = cache();
+    cache.take_trial(trial(1, 10, "Running", 1), 1);
+    cache.take_trial(trial(3, 12, "Running", 1), 1);
+    assert_eq!(entry.state().snapshot.unseen().collect::<Vec<_>>(), [2]);
+    cache.answered_trial(trial(2, 11, "Running", 1).0.unwrap());
+    assert!(entry.state().snapshot.is_complete());
 }
 
 #[test]

@@ -138,6 +138,20 @@ fn answers_that_get_lost() {
     Scene::Smooth.compare(cases);
 }
 
+/// Its creation took effect, and what is asked again is refused: the Workflow is there, so the trial runs.
+#[test]
+fn a_workflow_that_was_created_is_not_refused() {
+    let mischief = |world: &World| {
+        let lag = Duration::from_secs(20);
+        world.cluster.set_lag("workflows", lag..2 * lag);
+        for trouble in [Trouble::Reset { done: true }, Trouble::Refuse(422)] {
+            let fault = Fault::next(1, &["create"], "workflows", trouble).named("s-3-1");
+            world.cluster.faults().push(fault);
+        }
+    };
+    Scene::Smooth.compare(vec![("created, then refused".to_owned(), Box::new(mischief))]);
+}
+
 #[test]
 fn watches_that_break_lag_and_repeat_themselves() {
     let mut cases: Vec<(String, Mischief)> = Vec::new();

@@ -170,9 +170,9 @@ fn acted_on_the_dead(world: &World, seen: &Seen<'_>, uid: &str, study: &StudySee
         && (created.any(|c| is_other(c.by, c.step)) || written.any(|e| is_other(e.by, e.step)))
 }
 
-/// Whether only the mark of a study that never had a trial is left, of which a person took the key or the template away for a while.
+/// Whether only the mark of a study that never had a trial is left, of which a person took the key away for a while.
 fn is_mark_without_key(seen: &Seen<'_>, study: &StudySeen, files: &[String]) -> bool {
-    let takes = |(_, act): &(_, Act)| matches!(act, Act::Secret(_) | Act::Template(_));
+    let takes = |(_, act): &(_, Act)| matches!(act, Act::Secret(_));
     let is_mark = matches!(files, [only] if only.ends_with("/.owner"));
     is_mark && study.numbers.is_empty() && seen.plot.acts.iter().any(takes)
 }

@@ -1,5 +1,7 @@
 //! 3: what is recorded of a trial never changes, and is what its Workflow and its metrics file said.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::{cluster::Change, plot::Act};
@@ -8,6 +10,9 @@ use super::{
     Findings, Invariant,
     seen::{Seen, is_finished, owner, text},
 };
+
+/// For how long what is read of a file may be on its way into the record.
+const MEANWHILE: Duration = Duration::from_secs(60);
 
 /// Looks at a change of a trial.
 pub fn check(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
@@ -55,10 +60,8 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
         .map(|s| format!("runs/{}/{}/", s.name, object["spec"]["number"]))
         .unwrap_or_default();
     let metrics = format!("{folder}metrics.json");
-    let file = seen.files.get(&metrics);
-    let loss = file
-        .and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
-        .and_then(|v| v["loss"].as_f64());
+    let says = |bytes: &Vec<u8>| serde_json::from_slice::<Value>(bytes).ok()?["loss"].as_f64();
+    let loss = seen.files.get(&metrics).and_then(says);
     let workflow = seen.workflow(status["workflow"].as_str().unwrap_or_default(), text(object, "uid"));
     let was = |phase: &str| workflow.is_some_and(|w| w.phases.iter().any(|p| p == phase));
     let mut wrong = |what: String| {
@@ -68,13 +71,19 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
             format!("trial {name} is {status}, but {what}"),
         );
     };
+    let revives = study.is_some_and(|study| seen.may_be_revived(study));
+    // What was brought back to life may have overwritten it since it was read.
+    let former = seen
+        .former
+        .get(&metrics)
+        .filter(|(until, _)| revives && change.at - *until <= MEANWHILE);
+    let former = former.and_then(|(_, bytes)| says(bytes));
     if let Some(objective) = status["objectives"][0].as_f64()
-        && loss != Some(objective)
+        && ![loss, former].contains(&Some(objective))
     {
         wrong(format!("its metrics file says {loss:?}"));
     }
     // Which attempt wrote the file, it says itself.
-    let revives = study.is_some_and(|study| seen.may_be_revived(study));
     let of = &status["metrics"]["attempt"];
     if !of.is_null() && *of != status["attempt"] && !revives && !workflow.is_some_and(|w| w.is_late) {
         wrong(format!("its metrics are those of attempt {of}"));
@@ -105,10 +114,15 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
             let acts = || seen.plot.acts.iter().map(|(_, act)| act);
             let is_asked = match status["reason"].as_str() {
                 Some("StoppedByUser") => object["spec"]["stop"] == true,
-                // Also one that was stopped as its study was to end, which a person has changed since.
-                Some("StoppedOutside") => {
-                    acts().any(|act| matches!(act, Act::Terminate(..) | Act::Retry(..) | Act::Budget(..)))
-                }
+                // Also one that was stopped as its study was to end, which a person has changed since: its budget, or the trial that met the target.
+                Some("StoppedOutside") => acts().any(|act| match act {
+                    Act::Terminate(..) | Act::Retry(..) | Act::Budget(..) => true,
+                    Act::DeleteTrial(which, _) => {
+                        let study = &seen.plot.studies[*which]["spec"];
+                        !study["objectives"][0]["target"].is_null()
+                    }
+                    _ => false,
+                }),
                 _ => true,
             };
             if !is_asked {

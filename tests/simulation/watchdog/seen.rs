@@ -95,6 +95,8 @@ pub struct Seen<'a> {
     workflows: BTreeMap<(String, String), WorkflowSeen>,
     /// What is in the bucket.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What was in each that was overwritten, before that, and until when.
+    pub former: BTreeMap<String, (Duration, Vec<u8>)>,
     /// Files that were not there yet for somebody who looked.
     pub hidden: BTreeSet<String>,
     /// The names of Workflows that were refused as invalid.
@@ -135,6 +137,7 @@ impl<'a> Seen<'a> {
             recorded: BTreeMap::new(),
             workflows: BTreeMap::new(),
             files: BTreeMap::new(),
+            former: BTreeMap::new(),
             hidden,
             refused,
         }
@@ -155,9 +158,15 @@ impl<'a> Seen<'a> {
     pub fn written(&mut self, effect: &Effect) {
         if effect.bucket == PLACE {
             match &effect.put {
-                Some(bytes) => self.files.insert(effect.key.clone(), bytes.clone()),
-                None => self.files.remove(&effect.key),
-            };
+                Some(bytes) => {
+                    if let Some(former) = self.files.insert(effect.key.clone(), bytes.clone()) {
+                        self.former.insert(effect.key.clone(), (effect.at, former));
+                    }
+                }
+                None => {
+                    self.files.remove(&effect.key);
+                }
+            }
         }
     }
 
@@ -233,11 +242,12 @@ impl<'a> Seen<'a> {
     }
 
     /// Whether a Workflow is created for a trial that another controller, beside which this one acts without a lease, has ended since this one asked
-    /// for it, a tenth of a second before at most.
+    /// for it, a tenth of a second before at most; or that was refused to the other one.
     pub fn crosses(&self, change: &Change, trial: &str) -> bool {
         let ended = self.ended.get(trial);
         let is_lately = |(at, by): &(Duration, u32)| change.by != *by && change.at < *at + FRESH + ON_ITS_WAY;
-        !self.plot.doubles.is_empty() && ended.is_some_and(is_lately)
+        let is_refused = self.refused.contains(text(&change.object, "name"));
+        !self.plot.doubles.is_empty() && (is_refused || ended.is_some_and(is_lately))
     }
 
     /// Notes a trial that a person deletes, or that goes by that.
