@@ -219,7 +219,7 @@ pub async fn hold_study(context: &Context, entry: &Entry, wanted: bool) -> Resul
         .await;
     match changed {
         Ok(object) => context.cache.answered_study(object),
-        Err(CallError::NotFound) => {}
+        Err(CallError::NotFound) => context.cache.lost_study(id),
         Err(other) => return Err(other.into()),
     }
     Ok(())

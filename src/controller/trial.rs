@@ -177,12 +177,7 @@ impl TrialWork {
         let name = self.study.trial_name(number);
         match self.context.writer.trial(self.namespace(), &name).await? {
             Some(found) if found.metadata.uid.as_ref() == Some(&known.uid) => self.take(found),
-            _ => self.entry.note(|state| {
-                let is_same = |now: &TrialRecord| now.uid == known.uid;
-                if state.trial_record(number).is_some_and(is_same) {
-                    state.drop_trial(number);
-                }
-            }),
+            _ => self.context.cache.lost_trial(&self.entry.id, number, &known.uid),
         }
         Ok(())
     }
@@ -333,7 +328,14 @@ impl TrialWork {
                 return Err(CallError::Conflict.into());
             }
             Err(CallError::NotFound) => {
-                self.entry.note(|state| state.drop_trial(self.number));
+                let known = self
+                    .entry
+                    .state()
+                    .trial_record(self.number)
+                    .map(|known| known.uid.clone());
+                if let Some(uid) = known {
+                    self.context.cache.lost_trial(&self.entry.id, self.number, &uid);
+                }
                 return Ok(Version::default());
             }
             written => written?,
@@ -366,13 +368,11 @@ pub async fn release(context: Arc<Context>, entry: Arc<Entry>, number: u32) -> R
         .set_finalizer::<HyperparameterTrial>(&study.namespace, &name, &uid, TRIAL_FINALIZER, false)
         .await;
     match released {
-        Ok(_) => Ok(()),
-        Err(CallError::NotFound) => {
-            entry.note(|state| state.drop_trial(number));
-            Ok(())
-        }
-        Err(other) => Err(other.into()),
+        Ok(trial) => context.cache.answered_trial(trial),
+        Err(CallError::NotFound) => context.cache.lost_trial(study, number, &uid),
+        Err(other) => return Err(other.into()),
     }
+    Ok(())
 }
 
 /// A numbered trial as it is created.

@@ -326,6 +326,17 @@ impl Cache {
         }
     }
 
+    /// A trial is gone for good, as the API server says that was asked for it: whatever a watch that lags still tells of it.
+    pub fn lost_trial(&self, study: &StudyId, number: u32, uid: &str) {
+        self.inner().gone.insert(uid);
+        self.note_known(study, |state| {
+            if state.trial_record(number).is_some_and(|known| known.uid == uid) {
+                state.drop_trial(number);
+                state.snapshot.vanishes(number);
+            }
+        });
+    }
+
     fn take_request(&self, trial: HyperparameterTrial, epoch: u64) {
         let key = key_of(&trial);
         let (Some(name), Some(uid)) = (trial.metadata.name.clone(), trial.metadata.uid.clone()) else {

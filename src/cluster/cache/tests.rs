@@ -324,6 +324,18 @@ fn a_trial_that_a_list_from_an_old_state_lacks_is_missed() {
 }
 
 #[test]
+fn a_trial_that_is_not_there_is_not_brought_back_by_news_that_come_late() {
+    let (cache, entry) = cache();
+    cache.take_trial(trial(1, 10, "Failed", 1), 1);
+    let uid = entry.state().trial_record(1).unwrap().uid.clone();
+    cache.lost_trial(&entry.id, 1, "another");
+    assert!(entry.state().trial_record(1).is_some());
+    cache.lost_trial(&entry.id, 1, &uid);
+    cache.take_trial(trial(1, 9, "Running", 1), 1);
+    assert!(entry.state().trial_record(1).is_none() && entry.state().snapshot.is_complete());
+}
+
+#[test]
 fn a_trial_of_which_no_event_came_is_missed_when_a_later_one_shows() {
     let (cache, entry) = cache();
     cache.take_trial(trial(1, 10, "Running", 1), 1);

@@ -8,7 +8,7 @@ use crate::{cluster::Change, plot::Act};
 
 use super::{
     Findings, Invariant,
-    seen::{Seen, is_finished, owner, text},
+    seen::{Seen, StudySeen, is_finished, owner, text},
 };
 
 /// For how long what is read of a file may be on its way into the record.
@@ -115,14 +115,11 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
             let is_asked = match status["reason"].as_str() {
                 Some("StoppedByUser") => object["spec"]["stop"] == true,
                 // Also one that was stopped as its study was to end, which a person has changed since: its budget, or the trial that met the target.
-                Some("StoppedOutside") => acts().any(|act| match act {
-                    Act::Terminate(..) | Act::Retry(..) | Act::Budget(..) => true,
-                    Act::DeleteTrial(which, _) => {
-                        let study = &seen.plot.studies[*which]["spec"];
-                        !study["objectives"][0]["target"].is_null()
-                    }
-                    _ => false,
-                }),
+                Some("StoppedOutside") => {
+                    let has_target = |s: &StudySeen| !s.object["spec"]["objectives"][0]["target"].is_null();
+                    let is_unmet = study.is_some_and(|s| has_target(s) && !s.deleted.is_empty());
+                    is_unmet || acts().any(|act| matches!(act, Act::Terminate(..) | Act::Retry(..) | Act::Budget(..)))
+                }
                 _ => true,
             };
             if !is_asked {
