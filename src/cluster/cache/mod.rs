@@ -186,6 +186,18 @@ impl Cache {
             namespace: identity.namespace.clone(),
             name: identity.name.clone(),
         };
+        if let Some(other) = self.named(&key).filter(|other| other.id.uid != identity.uid) {
+            // Of two of one name the older one is gone.
+            if other
+                .state()
+                .record
+                .as_ref()
+                .is_some_and(|r| Version::of(&metadata).is_older_than(&r.version))
+            {
+                return self.lost_study(&key.of(&identity.uid));
+            }
+            self.replaced_study(&other.id, &metadata);
+        }
         let requests = {
             let mut inner = self.inner();
             inner.names.insert(key.clone(), identity.uid.clone());
@@ -213,6 +225,12 @@ impl Cache {
                 state.find_runs();
             }
         });
+    }
+
+    /// The study that bears a name now, as far as it was seen.
+    fn named(&self, key: &Key) -> Option<Arc<Entry>> {
+        let inner = self.inner();
+        inner.entries.get(&key.of(inner.names.get(key)?)).cloned()
     }
 
     /// A study is gone for good.

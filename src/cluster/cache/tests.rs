@@ -255,6 +255,23 @@ fn another_study_of_the_same_name_ends_the_old_one_only_if_it_is_newer() {
 }
 
 #[test]
+fn of_two_studies_of_one_name_the_older_one_is_gone() {
+    for newest_first in [false, true] {
+        let (cache, old) = cache();
+        if newest_first {
+            cache.miss_study(&old.id);
+        }
+        cache.take_study(study("two", 50), 1);
+        // A watch that lags, or repeats itself.
+        cache.take_study(study("one", 12), 1);
+        assert!(old.state().record.is_none() && cache.is_gone(&old.id));
+        let new = cache.study(NAMESPACE, "s").unwrap();
+        assert_eq!(new.id.uid, "two");
+        assert!(new.state().record.is_some());
+    }
+}
+
+#[test]
 fn an_answer_that_comes_late_brings_nothing_back() {
     let (cache, entry) = cache();
     let DeserializeGuard(Ok(object)) = study("one", 12) else {

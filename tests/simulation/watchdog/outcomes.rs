@@ -117,7 +117,8 @@ fn recorded(seen: &Seen<'_>, change: &Change, findings: &mut Findings) {
                 // Also one that was stopped as its study was to end, which a person has changed since: its budget, or the trial that met the target.
                 Some("StoppedOutside") => {
                     let has_target = |s: &StudySeen| !s.object["spec"]["objectives"][0]["target"].is_null();
-                    let is_unmet = study.is_some_and(|s| has_target(s) && !s.deleted.is_empty());
+                    // Who has not heard yet that the study is deleted cannot say more.
+                    let is_unmet = study.is_some_and(|s| s.is_deleted() || has_target(s) && !s.deleted.is_empty());
                     is_unmet || acts().any(|act| matches!(act, Act::Terminate(..) | Act::Retry(..) | Act::Budget(..)))
                 }
                 _ => true,
