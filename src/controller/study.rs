@@ -38,16 +38,17 @@ pub async fn reconcile(context: &Arc<Context>, entry: &Arc<Entry>, own: &mut Att
     let looks_again = own.observe(context, entry, &study, &record, now).await;
     let (version, plan) = {
         let (state, start) = (entry.state(), Instant::now());
+        // It may have gone meanwhile: nothing is planned on what is left of it.
+        let version = state.record.as_ref()?.version.clone();
         let plan = plan(&study, &state.snapshot, now);
         context.telemetry.planned(start.elapsed());
-        (state.record.as_ref().map(|r| r.version.clone()), plan)
+        (version, plan)
     };
     let Plan {
         steps,
         status,
         again_at,
     } = plan;
-    let version = version.unwrap_or_default();
     let access = own.access();
     let result = match access {
         Some(access) => steps::apply(context, entry, &study, access, steps).await,
