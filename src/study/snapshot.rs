@@ -99,11 +99,23 @@ impl Snapshot {
     pub fn shows(&mut self, number: u32, in_order: bool) {
         self.missing.remove(&number);
         if in_order {
-            let known = self.highest.max(self.status.last_released).max(self.vanished);
-            let first = known.saturating_add(1).max(number.saturating_sub(MOST_PASSED));
-            self.missing.extend(first..number);
+            self.passes_over(self.highest, number);
         }
         self.highest = self.highest.max(number);
+    }
+
+    /// Notes that the study has come into view after some of its trials: those that are not among them are missing.
+    pub fn shows_study(&mut self) {
+        self.passes_over(0, self.highest);
+        for trial in &self.trials {
+            self.missing.remove(&trial.number);
+        }
+    }
+
+    fn passes_over(&mut self, known: u32, number: u32) {
+        let known = known.max(self.status.last_released).max(self.vanished);
+        let first = known.saturating_add(1).max(number.saturating_sub(MOST_PASSED));
+        self.missing.extend(first..number);
     }
 
     /// Notes that the trial of a number is gone although nobody here let it go.
@@ -355,6 +367,12 @@ mod tests {
         assert_eq!(snapshot.missing, [12].into());
         snapshot.shows(u32::MAX, true);
         assert_eq!(snapshot.missing.len(), 1001);
+
+        let mut snapshot = Snapshot::default();
+        snapshot.shows(6, false);
+        snapshot.status.last_released = 3;
+        snapshot.shows_study();
+        assert_eq!(snapshot.missing, [4, 5].into());
     }
 
     #[test]

@@ -153,7 +153,9 @@ impl State {
         }
         self.snapshot.status = status;
         self.snapshot.generation = Some(record.identity.generation);
-        self.record = Some(record);
+        if self.record.replace(record).is_none() {
+            self.snapshot.shows_study();
+        }
     }
 
     /// Takes a newer state of one of its numbered trials.

@@ -360,6 +360,14 @@ fn a_trial_of_which_no_event_came_is_missed_when_a_later_one_shows() {
     assert_eq!(entry.state().snapshot.unseen().collect::<Vec<_>>(), [2]);
     cache.answered_trial(trial(2, 11, "Running", 1).0.unwrap());
     assert!(entry.state().snapshot.is_complete());
+    // The study itself shows only after them.
+    let (cache, mut news) = Cache::new();
+    for number in [1, 4] {
+        cache.take_trial(trial(number, 10, "Running", 1), 1);
+    }
+    cache.take_study(study("one", 11), 1);
+    let entry = news.try_recv().unwrap();
+    assert_eq!(entry.state().snapshot.unseen().collect::<Vec<_>>(), [2, 3]);
 }
 
 #[test]
