@@ -21,6 +21,11 @@ pub fn is_amiss(obstacle: &Obstacle) -> bool {
     matches!(&*obstacle.reason, "TemplateNotFound" | "TemplateRefused")
 }
 
+/// Whether an obstacle is that the template could not be asked for now.
+pub fn may_pass(obstacle: &Obstacle) -> bool {
+    obstacle.reason == "TemplateUnreadable"
+}
+
 /// How many objects a study's template may refer to, directly and through others.
 const MOST: usize = 50;
 

@@ -206,11 +206,11 @@ impl Attendance {
             }
             self.misses = self.misses.saturating_add(1);
             entry.note(|state| {
-                let snapshot = &mut state.snapshot;
+                state.snapshot.vanishes(number);
                 // Nor is there any after so many: somebody has written a number into the status that was never used.
-                let last = (self.misses >= MOST_MISSES).then(|| snapshot.last_number());
-                snapshot.vanishes(number);
-                snapshot.vanishes(last.unwrap_or(number));
+                if self.misses >= MOST_MISSES {
+                    state.snapshot.gives_up();
+                }
             });
         }
         let is_complete = entry.state().snapshot.is_complete();

@@ -90,6 +90,8 @@ impl Access {
             Ok(template) => (Some(template), None),
             Err(obstacle) => (None, Some(obstacle)),
         };
+        // Where storage is may stand in the template.
+        let is_unread = missing.as_ref().is_some_and(templates::may_pass);
         let repository = TemplateRepository {
             reference: template.as_ref().and_then(Template::repository),
             is_written: template.as_ref().is_some_and(Template::is_written),
@@ -112,7 +114,7 @@ impl Access {
             makes_bucket: connection.as_ref().is_some_and(|c| c.create_bucket),
             is_own: connection.as_ref().is_some_and(|c| c.is_own),
             store: connection.map(|c| c.store),
-            is_closed: closed.as_ref().is_some_and(|obstacle| obstacle.reason != UNASKED),
+            is_closed: closed.as_ref().is_some_and(|closed| closed.reason != UNASKED) && !is_unread,
             obstacle: missing.or(closed).or(busy),
             at: (context.clock)(),
         }

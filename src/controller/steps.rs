@@ -38,8 +38,15 @@ pub async fn apply(
     hold(context, entry, study).await?;
     let mut failed = Ok(());
     for step in steps {
-        if !step.is_due(study, &entry.state().snapshot) {
-            continue;
+        {
+            let state = entry.state();
+            if state.record.is_none() {
+                // Nothing is done for a study that is found to be gone.
+                return failed;
+            }
+            if !step.is_due(study, &state.snapshot) {
+                continue;
+            }
         }
         let number = match &step.action {
             Action::Start { number, .. }

@@ -131,7 +131,7 @@ impl TrialWork {
             if stale != trial.status.stale_metrics {
                 // Recorded before anything runs, so that the old file is never taken for a new one.
                 trial.status.stale_metrics = stale;
-                record.version = self.write(&record.version, &trial.status).await?;
+                record.version = self.write(&record, &trial.status).await?;
             }
         }
         if !record.is_fresh() {
@@ -155,7 +155,7 @@ impl TrialWork {
         created?;
         let now = (self.context.clock)();
         let status = study::started(&self.study, self.number, &trial.status, attempt, now);
-        self.write(&record.version, &status).await.map(|_| ())
+        self.write(&record, &status).await.map(|_| ())
     }
 
     /// The trial as the API server itself shows it, where it is still the one that was seen and the step is still due.
@@ -278,13 +278,12 @@ impl TrialWork {
                 }
             }
         }
-        let version = &record.version;
         self.entry.state().keep_reports(self.number);
-        match self.write(version, &status).await {
+        match self.write(record, &status).await {
             // What a program wrote must not keep its trial from ending: the objective counts, the rest can be read in S3.
             Err(Trouble::Call(CallError::Invalid(why))) => {
                 let plain = study::without_metrics(status, &why);
-                self.write(version, &plain).await.map(|_| ())
+                self.write(record, &plain).await.map(|_| ())
             }
             written => written.map(|_| ()),
         }
@@ -312,14 +311,17 @@ impl TrialWork {
             files: Some(Files::Deleted),
             ..trial.status.clone()
         };
-        self.write(&record.version, &status).await.map(|_| ())
+        self.write(&record, &status).await.map(|_| ())
     }
 
     /// Writes the trial's status, and takes what the API server made of it.
-    async fn write(&self, version: &Version, status: &TrialStatus) -> Result<Version, Trouble> {
+    async fn write(&self, record: &TrialRecord, status: &TrialStatus) -> Result<Version, Trouble> {
         let before = self.entry.state().snapshot.trial(self.number).map(|t| t.status.clone());
         let (writer, name) = (&self.context.writer, self.name());
-        let written = match writer.trial_status(self.namespace(), &name, version, status).await {
+        let written = match writer
+            .trial_status(self.namespace(), &name, &record.version, status)
+            .await
+        {
             Err(CallError::Conflict) => {
                 // Somebody has changed it, its wish to stop perhaps: the next plan is made on that.
                 let newest = writer.trial(self.namespace(), &name).await?;
@@ -328,14 +330,7 @@ impl TrialWork {
                 return Err(CallError::Conflict.into());
             }
             Err(CallError::NotFound) => {
-                let known = self
-                    .entry
-                    .state()
-                    .trial_record(self.number)
-                    .map(|known| known.uid.clone());
-                if let Some(uid) = known {
-                    self.context.cache.lost_trial(&self.entry.id, self.number, &uid);
-                }
+                self.context.cache.lost_trial(&self.entry.id, self.number, &record.uid);
                 return Ok(Version::default());
             }
             written => written?,

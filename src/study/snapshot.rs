@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many of the numbers before one that comes into view are looked for at most.
-const MOST_PASSED: u32 = 1000;
+const MOST_PASSED: u32 = 100;
 
 /// What was observed of a study.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +99,7 @@ impl Snapshot {
     pub fn shows(&mut self, number: u32, in_order: bool) {
         self.missing.remove(&number);
         if in_order {
-            self.passes_over(self.highest, number);
+            self.passes_over(self.highest.max(self.vanished), number);
         }
         self.highest = self.highest.max(number);
     }
@@ -107,21 +107,31 @@ impl Snapshot {
     /// Notes that the study has come into view after some of its trials: those that are not among them are missing.
     pub fn shows_study(&mut self) {
         self.passes_over(0, self.highest);
-        for trial in &self.trials {
-            self.missing.remove(&trial.number);
-        }
     }
 
     fn passes_over(&mut self, known: u32, number: u32) {
-        let known = known.max(self.status.last_released).max(self.vanished);
+        let known = known.max(self.status.last_released);
         let first = known.saturating_add(1).max(number.saturating_sub(MOST_PASSED));
-        self.missing.extend(first..number);
+        let absent: Vec<u32> = (first..number).filter(|n| self.trial(*n).is_none()).collect();
+        self.missing.extend(absent);
     }
 
-    /// Notes that the trial of a number is gone although nobody here let it go.
+    /// Notes that the trial of a number is gone although nobody here let it go. What is not in view of those before it is missing still.
     pub fn vanishes(&mut self, number: u32) {
-        self.missing.remove(&number);
+        let before: Vec<u32> = self
+            .unseen()
+            .take_while(|n| *n < number)
+            .take(MOST_PASSED as usize)
+            .collect();
+        self.missing.extend(before);
+        self.shows(number, true);
         self.vanished = self.vanished.max(number);
+    }
+
+    /// Notes that no more trials are looked for, up to the last one that anybody tells of.
+    pub fn gives_up(&mut self) {
+        self.vanished = self.last_number();
+        self.missing.remove(&self.vanished);
     }
 
     /// Whether the study is over as far as its status tells. A trial that the status does not know of has opened it again, even if nothing else of that was recorded yet.
@@ -361,16 +371,30 @@ mod tests {
         assert_eq!(snapshot.missing, [7, 8].into());
         snapshot.shows(8, true);
         assert_eq!(snapshot.missing, [7].into());
-        snapshot.vanishes(7);
+        snapshot.missing.clear();
         snapshot.status.last_released = 11;
         snapshot.shows(13, true);
         assert_eq!(snapshot.missing, [12].into());
         snapshot.shows(u32::MAX, true);
-        assert_eq!(snapshot.missing.len(), 1001);
+        assert_eq!(snapshot.missing.len(), 101);
+        // A deletion is news of those before it, too, and none of them is used again.
+        let mut snapshot = Snapshot::default();
+        snapshot.vanishes(3);
+        assert_eq!(
+            (snapshot.unseen().collect::<Vec<_>>(), snapshot.last_number()),
+            (vec![1, 2], 3)
+        );
+        snapshot.status.last_number = 6;
+        snapshot.vanishes(6);
+        assert_eq!(snapshot.missing, [1, 2, 4, 5].into());
 
         let mut snapshot = Snapshot::default();
         snapshot.shows(6, false);
         snapshot.status.last_released = 3;
+        snapshot.shows_study();
+        assert_eq!(snapshot.missing, [4, 5].into());
+        snapshot.vanishes(6);
+        snapshot.missing.clear();
         snapshot.shows_study();
         assert_eq!(snapshot.missing, [4, 5].into());
     }
@@ -389,8 +413,8 @@ mod tests {
         // Whatever somebody has written there.
         snapshot.status.last_number = u32::MAX;
         assert!(!snapshot.is_complete());
-        snapshot.vanishes(u32::MAX);
         snapshot.missing.clear();
+        snapshot.gives_up();
         assert!(snapshot.is_complete());
     }
 

@@ -179,22 +179,22 @@ impl Cache {
             Ok(study) => (study.metadata, Ok(study.spec), study.status),
             Err(invalid) => (invalid.metadata, Err(invalid.error), None),
         };
-        let Some(identity) = record::identity(&metadata).filter(|_| !self.inner().gone.contains(&metadata)) else {
+        let Some(identity) = record::identity(&metadata) else {
             return;
         };
         let key = Key {
             namespace: identity.namespace.clone(),
             name: identity.name.clone(),
         };
+        let id = key.of(&identity.uid);
+        if self.is_gone(&id) {
+            return;
+        }
         if let Some(other) = self.named(&key).filter(|other| other.id.uid != identity.uid) {
+            let newer = other.state().record.as_ref().map(|record| record.version.clone());
             // Of two of one name the older one is gone.
-            if other
-                .state()
-                .record
-                .as_ref()
-                .is_some_and(|r| Version::of(&metadata).is_older_than(&r.version))
-            {
-                return self.lost_study(&key.of(&identity.uid));
+            if newer.is_some_and(|newer| Version::of(&metadata).is_older_than(&newer)) {
+                return;
             }
             self.replaced_study(&other.id, &metadata);
         }
@@ -203,7 +203,6 @@ impl Cache {
             inner.names.insert(key.clone(), identity.uid.clone());
             inner.open_requests(&key)
         };
-        let id = key.of(&identity.uid);
         self.note(&id, |state| {
             let is_new = state.record.is_none();
             // What cannot be read says nothing of its status either: what is known of that stays.
@@ -225,6 +224,10 @@ impl Cache {
                 state.find_runs();
             }
         });
+        // Somebody else may have heard meanwhile that it is gone.
+        if self.is_gone(&id) {
+            self.miss_study(&id);
+        }
     }
 
     /// The study that bears a name now, as far as it was seen.
@@ -247,13 +250,13 @@ impl Cache {
 
     /// A study is gone for good, as the API server says that was asked for it: whatever a watch that lags still tells of it.
     pub fn lost_study(&self, id: &StudyId) {
-        self.inner().gone.insert(&id.uid);
+        self.inner().gone.insert_study(id);
         self.miss_study(id);
     }
 
     /// Whether a study is known to be gone for good.
     pub fn is_gone(&self, id: &StudyId) -> bool {
-        self.inner().gone.has(&id.uid)
+        self.inner().gone.has_study(id)
     }
 
     /// A study is not there, as far as an answer tells that may be of an old state: should it be there all the same, it is taken when it shows.
@@ -306,7 +309,8 @@ impl Cache {
                 return;
             }
         };
-        if self.inner().gone.contains(&trial.metadata) {
+        let uid = trial.metadata.uid.clone().unwrap_or_default();
+        if self.inner().gone.has_trial(&uid) {
             return;
         }
         let Some(number) = trial.spec.number else {
@@ -318,21 +322,25 @@ impl Cache {
         }
         let key = key_of(&trial);
         let is_deleted = trial.metadata.deletion_timestamp.is_some();
-        match (record::owning_study(&trial), record::former_study(&trial)) {
-            (Some(uid), _) => self.note(&key.of(&uid), |state| state.take_trial(number, trial, epoch)),
+        let study = match (record::owning_study(&trial), record::former_study(&trial)) {
+            (Some(study), _) => key.of(&study),
             // Its study was deleted and it was to stay. Once it is deleted, too, it has to be let go.
-            (None, Some(uid)) if is_deleted => self.note(&key.of(&uid), |state| state.take_trial(number, trial, epoch)),
-            (None, Some(uid)) => self.note_known(&key.of(&uid), |state| state.drop_trial(number)),
-            (None, None) => {}
+            (None, Some(study)) if is_deleted => key.of(&study),
+            (None, Some(study)) => return self.note_known(&key.of(&study), |state| state.drop_trial(number)),
+            (None, None) => return,
+        };
+        self.note(&study, |state| state.take_trial(number, trial, epoch));
+        // Somebody else may have heard meanwhile that it is gone.
+        if self.inner().gone.has_trial(&uid) {
+            self.lost_trial(&study, number, &uid);
         }
     }
 
     /// A trial or a request is gone.
     pub fn drop_trial(&self, object: &DeserializeGuard<HyperparameterTrial>) {
         let Ok(trial) = &object.0 else { return };
-        self.inner()
-            .gone
-            .insert(trial.metadata.uid.as_deref().unwrap_or_default());
+        let uid = trial.metadata.uid.as_deref().unwrap_or_default();
+        self.inner().gone.insert_trial(uid);
         let owner = record::owning_study(trial).or_else(|| record::former_study(trial));
         match (trial.spec.number, owner) {
             (Some(number), Some(uid)) => self.note_known(&key_of(trial).of(&uid), |state| {
@@ -346,7 +354,7 @@ impl Cache {
 
     /// A trial is gone for good, as the API server says that was asked for it: whatever a watch that lags still tells of it.
     pub fn lost_trial(&self, study: &StudyId, number: u32, uid: &str) {
-        self.inner().gone.insert(uid);
+        self.inner().gone.insert_trial(uid);
         self.note_known(study, |state| {
             if state.trial_record(number).is_some_and(|known| known.uid == uid) {
                 state.drop_trial(number);

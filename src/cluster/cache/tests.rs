@@ -254,6 +254,22 @@ fn another_study_of_the_same_name_ends_the_old_one_only_if_it_is_newer() {
     }
 }
 
+/// Anybody may write another study's UID into a trial of theirs: that no such study is there says nothing of the other one.
+#[test]
+fn a_study_is_not_gone_because_there_is_none_of_its_uid_elsewhere() {
+    let (cache, entry) = cache();
+    for (namespace, name) in [(NAMESPACE, "other"), ("elsewhere", "s")] {
+        cache.lost_study(&StudyId {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid: "one".to_owned(),
+        });
+    }
+    cache.take_study(study("one", 12), 1);
+    assert!(!cache.is_gone(&entry.id));
+    assert_eq!(entry.state().record.as_ref().unwrap().version, Version("12".to_owned()));
+}
+
 #[test]
 fn of_two_studies_of_one_name_the_older_one_is_gone() {
     for newest_first in [false, true] {
@@ -264,7 +280,8 @@ fn of_two_studies_of_one_name_the_older_one_is_gone() {
         cache.take_study(study("two", 50), 1);
         // A watch that lags, or repeats itself.
         cache.take_study(study("one", 12), 1);
-        assert!(old.state().record.is_none() && cache.is_gone(&old.id));
+        assert!(old.state().record.is_none());
+        assert_eq!(cache.is_gone(&old.id), !newest_first);
         let new = cache.study(NAMESPACE, "s").unwrap();
         assert_eq!(new.id.uid, "two");
         assert!(new.state().record.is_some());
