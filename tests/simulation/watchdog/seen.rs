@@ -213,10 +213,13 @@ impl<'a> Seen<'a> {
             "workflows" => {
                 let trial = owner(object, "HyperparameterTrial").unwrap_or_default();
                 let crosses = self.crosses(change, &trial);
+                let beside = !self.plot.doubles.is_empty();
                 let workflow = self.workflows.entry((text(object, "name").to_owned(), trial));
                 let workflow = workflow.or_default();
                 if change.before.is_none() {
-                    workflow.is_late = workflow.was_on_its_way(change.sent) || crosses;
+                    // Of two that act at once each may take what the one before left for its own.
+                    let is_again = beside && workflow.creations > 0 && workflow.gone;
+                    workflow.is_late = workflow.was_on_its_way(change.sent) || crosses || is_again;
                     workflow.creations += usize::from(change.by > 0);
                     workflow.starter = (change.by, change.step);
                     workflow.ended = false;
